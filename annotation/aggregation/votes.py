@@ -1,0 +1,31 @@
+"""Several people's votes on the pairs of one item, merged to one preference a pair.
+
+p        = Σ w_i p_i / Σ w_i
+strength = Σ w_i s_i / Σ w_i
+weight   = Σ w_i
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from annotation.preferences import Preference
+
+
+def merge_votes(preferences: Iterable[Preference]) -> list[Preference]:
+    """One preference per pair with a < b, in order of the pair; votes of weight 0 are left out."""
+    votes: defaultdict[tuple[int, int], list[tuple[float, float, float]]] = defaultdict(list)
+    for vote in preferences:
+        if vote.weight <= 0:
+            continue
+        # "b over a with 1 - p" says the same as "a over b with p": bring all to a < b.
+        p = vote.p if vote.a < vote.b else 1.0 - vote.p
+        pair = (min(vote.a, vote.b), max(vote.a, vote.b))
+        votes[pair].append((vote.weight, p, vote.strength))
+    merged = []
+    for (a, b), cast in sorted(votes.items()):
+        weight = sum(w for w, _, _ in cast)
+        p = sum(w * p for w, p, _ in cast) / weight
+        strength = sum(w * s for w, _, s in cast) / weight
+        # Rounding may carry a weighted mean of ones to 1.0000000000000002.
+        merged.append(Preference(a, b, p=min(max(p, 0.0), 1.0), strength=strength, weight=weight))
+    return merged

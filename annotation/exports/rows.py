@@ -1,0 +1,226 @@
+"""The judgements of a project as a stream: what exports write and what snapshots freeze.
+
+Only current answers are given: the newest revision of an assignment that is `answered`. Withdrawn
+answers, and `extra` ones that came after all slots were taken, are left out. Items come in order of
+their id and answers in order of theirs, so equal data gives equal bytes.
+
+Nothing here opens a transaction: whoever wants one consistent moment reads inside one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from annotation.aggregation.votes import merge_votes
+from annotation.models import (
+    Annotation,
+    Assignment,
+    Flag,
+    Item,
+    ItemResponse,
+    Project,
+    Prompt,
+    Response,
+)
+from annotation.preferences import Preference
+from annotation.task_types import TASK_TYPES
+
+CHUNK = 500  # items in memory at once
+
+FILTERS = ("rounds", "origins", "sources", "since")
+
+
+class FilterInvalid(ValueError):
+    """A filter is unknown or its value is none that the filter takes; `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+@dataclass(frozen=True)
+class JudgedItem:
+    """An item with its responses in canonical order and its current answers, oldest first."""
+
+    item: Item
+    responses: list[Response]
+    answers: list[Annotation]
+    flags: list[Flag]
+
+    def preferences_of(self, annotation: Annotation) -> list[Preference]:
+        task = TASK_TYPES[self.item.task_type]
+        return task.preferences(annotation.answer or {}, len(self.responses))
+
+    def flags_by(self, annotator_id: int) -> list[str]:
+        """Why this annotator flagged the item, if they did."""
+        return sorted(f.reason for f in self.flags if f.annotator_id == annotator_id)
+
+
+def clean_filters(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The filters that are set, in JSON's own types; raise FilterInvalid, naming the field.
+
+    rounds   whole numbers: the turns of the loop that asked the items
+    origins  where the items came from: demo, import, api, sample
+    sources  slugs: every response of the item is from one of these
+    since    an ISO date or time: only answers given then or later
+    """
+    cleaned: dict[str, Any] = {}
+    for field, value in values.items():
+        if field not in FILTERS:
+            raise FilterInvalid(field, f"is not a filter; the filters are {', '.join(FILTERS)}")
+        if value in (None, "", []):
+            continue
+        if field == "since":
+            cleaned[field] = _moment(value).isoformat()
+        elif not isinstance(value, list):
+            raise FilterInvalid(field, "must be a list")
+        elif field == "rounds":
+            if not all(isinstance(number, int) and number >= 0 for number in value):
+                raise FilterInvalid(field, "must hold whole numbers from 0 on")
+            cleaned[field] = sorted(set(value))
+        elif field == "origins":
+            unknown = [str(origin) for origin in value if origin not in Item.Origin.values]
+            if unknown:
+                known = ", ".join(Item.Origin.values)
+                raise FilterInvalid(field, f"{unknown[0]} is not an origin; these are: {known}")
+            cleaned[field] = sorted(set(value))
+        else:
+            if not all(isinstance(slug, str) for slug in value):
+                raise FilterInvalid(field, "must hold the slugs of sources")
+            cleaned[field] = sorted(set(value))
+    return cleaned
+
+
+def judged_items(
+    project: Project, *, split: str | None = None, filters: Mapping[str, Any] | None = None
+) -> Iterator[JudgedItem]:
+    """Every item with a current answer, at most CHUNK of them in memory."""
+    chosen = clean_filters(filters or {})
+    items = _items(project, split, chosen).prefetch_related(
+        Prefetch(
+            "item_responses",
+            ItemResponse.objects.select_related("response__source").order_by("position"),
+            to_attr="places",
+        ),
+        Prefetch("assignments", _answered(), to_attr="answered"),
+        Prefetch("flags", to_attr="raised_flags"),
+    )
+    since = parse_datetime(chosen["since"]) if "since" in chosen else None
+    for item in items.iterator(chunk_size=CHUNK):
+        answers = [
+            annotation
+            for assignment in item.answered
+            if (annotation := _current(assignment)) and (not since or annotation.created >= since)
+        ]
+        if answers:
+            item.project = project  # the object at hand, so that nobody fetches it again
+            responses = [place.response for place in item.places]
+            answers.sort(key=lambda annotation: annotation.pk)
+            yield JudgedItem(item, responses, answers, item.raised_flags)
+
+
+def groups(
+    project: Project, *, split: str | None = None, filters: Mapping[str, Any] | None = None
+) -> Iterator[dict[str, Any]]:
+    """One row an item, as ARCHITECTURE.md describes: the prompt, its responses, merged preferences.
+
+    Items whose answers prefer nothing (both bad) give no group.
+    """
+    for judged in judged_items(project, split=split, filters=filters):
+        if group := group_of(judged):
+            yield group
+
+
+def group_of(judged: JudgedItem) -> dict[str, Any] | None:
+    """The item as one row, the votes on each pair merged; None where no answer prefers anything."""
+    votes = [p for annotation in judged.answers for p in judged.preferences_of(annotation)]
+    preferences = merge_votes(votes)
+    if not preferences:
+        return None
+    prompt = judged.item.prompt
+    return {
+        "group": judged.item.pk,
+        "prompt_id": prompt.pk,
+        "root": prompt.conversation_root,
+        "split": prompt.split,
+        "messages": prompt.messages,
+        "responses": [response_of(response) for response in judged.responses],
+        "preferences": [
+            {"a": p.a, "b": p.b, "p": p.p, "strength": p.strength, "weight": p.weight}
+            for p in preferences
+        ],
+        "annotations": [annotation.pk for annotation in judged.answers],
+    }
+
+
+def response_of(response: Response) -> dict[str, Any]:
+    """A response; one that a model wrote here with its token ids, which its text need not give."""
+    row = {"id": response.pk, "text": response.text, "source": response.source.slug}
+    if response.token_ids:
+        row["token_ids"] = response.token_ids
+    if response.is_truncated:
+        row["is_truncated"] = True
+    return row
+
+
+def _items(project: Project, split: str | None, chosen: Mapping[str, Any]) -> QuerySet[Item]:
+    items = Item.objects.filter(project=project, answer_count__gt=0)
+    if split is not None:
+        if split not in Prompt.Split.values:
+            raise FilterInvalid("split", f"must be train or test, not {split}")
+        items = items.filter(prompt__split=split)
+    if "rounds" in chosen:
+        items = items.filter(round__in=chosen["rounds"])
+    if "origins" in chosen:
+        items = items.filter(origin__in=chosen["origins"])
+    if "sources" in chosen:
+        foreign = ItemResponse.objects.filter(item=OuterRef("pk")).exclude(
+            response__source__slug__in=chosen["sources"]
+        )
+        items = items.filter(~Exists(foreign))
+    return items.select_related("prompt").order_by("id")
+
+
+def _answered() -> QuerySet[Assignment]:
+    return (
+        Assignment.objects.filter(status=Assignment.Status.ANSWERED)
+        .order_by("id")
+        .prefetch_related(
+            Prefetch(
+                "annotations",
+                Annotation.objects.select_related("guideline").order_by("revision"),
+                to_attr="revisions",
+            )
+        )
+    )
+
+
+def _current(assignment: Assignment) -> Annotation | None:
+    """The newest revision, if it is an answer."""
+    revisions: list[Annotation] = assignment.revisions  # type: ignore[attr-defined]  # prefetched
+    if not revisions or revisions[-1].kind != Annotation.Kind.ANSWER:
+        return None
+    revisions[-1].assignment = assignment  # what was fetched already, with its display order
+    return revisions[-1]
+
+
+def _moment(value: Any) -> datetime:
+    """A date or time, with the project's time zone where it names none."""
+    if isinstance(value, datetime):
+        moment: datetime | None = value
+    else:
+        try:
+            moment = parse_datetime(str(value))
+            if moment is None and (day := parse_date(str(value))) is not None:
+                moment = datetime(day.year, day.month, day.day)
+        except ValueError:  # well formed, yet no such day
+            moment = None
+    if moment is None:
+        raise FilterInvalid("since", f"{value} is not a date such as 2026-01-31")
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

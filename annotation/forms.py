@@ -1,0 +1,177 @@
+"""What people send: reasons, and settings of projects. Answers are the task types' own forms."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.contrib.auth.validators import UnicodeUsernameValidator
+
+from annotation.models import Membership, Project
+from annotation.task_types import TASK_TYPES
+
+SKIP_REASONS = (
+    "I don’t know enough about this subject",
+    "A text is broken or cut off",
+    "I don’t understand the question",
+    "I would rather not read this",
+)
+FLAG_REASONS = (
+    "Holds personal data",
+    "Harmful or illegal",
+    "Wrong language",
+    "The prompt makes no sense",
+    "Shown wrongly on the screen",
+)
+
+
+class SkipForm(forms.Form):
+    reason = forms.CharField(max_length=200)
+
+
+class FlagForm(forms.Form):
+    reason = forms.CharField(max_length=100)
+    note = forms.CharField(max_length=2000, required=False)
+
+
+class HeartbeatForm(forms.Form):
+    active_seconds = forms.FloatField(min_value=0)
+    opened = forms.BooleanField(required=False)
+
+
+class DraftForm(forms.Form):
+    """`draft` is the answer's form as {name: [values]}, in display order, complete or not."""
+
+    draft = forms.CharField(max_length=60_000, strip=False)
+    version = forms.IntegerField(min_value=1)
+
+    def clean_draft(self) -> dict[str, Any]:
+        try:
+            draft = json.loads(self.cleaned_data["draft"])
+        except (ValueError, RecursionError):
+            raise forms.ValidationError("The draft is not JSON.") from None
+        if not isinstance(draft, dict):
+            raise forms.ValidationError("A draft is an object.")
+        return draft
+
+
+class SubmitForm(forms.Form):
+    """What comes with an answer: its key, and how long it took in focused seconds."""
+
+    submit_key = forms.CharField(max_length=64)
+    seconds = forms.FloatField(min_value=0, required=False)
+
+
+if TYPE_CHECKING:
+    ProjectModelForm = forms.ModelForm[Project]
+else:
+    ProjectModelForm = forms.ModelForm  # generic for the type checker only
+
+
+class ProjectForm(ProjectModelForm):
+    task_type = forms.ChoiceField(
+        label="Question",
+        choices=[(slug, kind.LABEL) for slug, kind in TASK_TYPES.items()],
+        help_text="What annotators are asked about each prompt.",
+    )
+    rationale_required = forms.BooleanField(
+        label="A reason is required", required=False, help_text="Otherwise it is optional."
+    )
+    allow_tie = forms.BooleanField(
+        label="“About equal” can be chosen", required=False, initial=True
+    )
+    allow_both_bad = forms.BooleanField(
+        label="“Both are bad” can be chosen", required=False, initial=True
+    )
+
+    class Meta:
+        model = Project
+        fields = (
+            "name",
+            "slug",
+            "description",
+            "task_type",
+            "answers_per_item",
+            "lease_seconds",
+            "test_share",
+            "render_markdown",
+        )
+        labels = {
+            "slug": "Short name",
+            "answers_per_item": "Answers per item",
+            "lease_seconds": "Seconds an item is held",
+            "test_share": "Share kept for testing",
+            "render_markdown": "Show responses as formatted text",
+        }
+        help_texts = {
+            "slug": "Stands in addresses and commands. Lower-case letters, digits, underscores.",
+        }
+        widgets = {"description": forms.Textarea(attrs={"rows": 3})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        config = self.instance.task_config
+        self.fields["lease_seconds"].validators.append(_at_least_a_minute)
+        if self.instance.pk:
+            # What was judged and split under these stays comparable: they are chosen once.
+            del self.fields["slug"], self.fields["task_type"], self.fields["test_share"]
+            self.initial.update(
+                rationale_required=config.get("rationale") == "required",
+                allow_tie=config.get("allow_tie", True),
+                allow_both_bad=config.get("allow_both_bad", True),
+            )
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        ours = {"rationale", "allow_tie", "allow_both_bad"}
+        config = {k: v for k, v in self.instance.task_config.items() if k not in ours}
+        if cleaned.get("rationale_required"):
+            config["rationale"] = "required"
+        for name in ("allow_tie", "allow_both_bad"):
+            if not cleaned.get(name):
+                config[name] = False
+        cleaned["task_config"] = config
+        return cleaned
+
+    def project_fields(self) -> dict[str, Any]:
+        """The columns of Project that the form sets."""
+        columns = {field.name for field in Project._meta.concrete_fields}
+        return {name: value for name, value in self.cleaned_data.items() if name in columns}
+
+
+def _at_least_a_minute(seconds: int) -> None:
+    if not 60 <= seconds <= 7 * 86_400:
+        raise forms.ValidationError("Between a minute (60) and a week (604800).")
+
+
+class MemberForm(forms.Form):
+    username = forms.CharField(
+        max_length=150,
+        validators=[UnicodeUsernameValidator()],
+        help_text="Somebody who has an account, or a new name: then an account is made.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+    role = forms.ChoiceField(choices=Membership.Role.choices, initial=Membership.Role.ANNOTATOR)
+
+    def clean_username(self) -> str:
+        return str(User.normalize_username(self.cleaned_data["username"]))
+
+
+class MemberActionForm(forms.Form):
+    action = forms.ChoiceField(choices=[(each, each) for each in ("role", "remove", "password")])
+    role = forms.ChoiceField(choices=Membership.Role.choices, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        if cleaned.get("action") == "role" and not cleaned.get("role"):
+            self.add_error("role", "Choose a role.")
+        return cleaned
+
+
+class GuidelineForm(forms.Form):
+    text = forms.CharField(
+        label="Guidelines",
+        max_length=50_000,
+        widget=forms.Textarea(attrs={"rows": 18, "spellcheck": "true"}),
+        help_text="Markdown. Saving publishes a new version; every answer records the one it saw.",
+    )

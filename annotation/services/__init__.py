@@ -1,0 +1,76 @@
+"""All that people and programs change here; each function owns its transaction."""
+
+from annotation.services.content import (
+    get_or_add_prompt,
+    get_or_add_response,
+    get_or_add_source,
+    imported_annotator,
+    queue_item,
+    record_imported_answer,
+    record_score,
+)
+from annotation.services.errors import (
+    AnswerInvalid,
+    AssignmentLost,
+    ContentInvalid,
+    NotAllowed,
+    SubmitConflict,
+    TooManyOpen,
+)
+from annotation.services.people import Invited, invite, new_password, renew_password
+from annotation.services.projects import (
+    add_member,
+    create_project,
+    new_guideline,
+    remove_member,
+    update_project,
+)
+from annotation.services.queue import (
+    claim_next,
+    flag,
+    heartbeat,
+    mark_opened,
+    release_stale,
+    reopen_item,
+    retire_item,
+    save_draft,
+    skip,
+    submit_answer,
+    undo_last,
+)
+
+__all__ = [
+    "AnswerInvalid",
+    "AssignmentLost",
+    "ContentInvalid",
+    "Invited",
+    "NotAllowed",
+    "SubmitConflict",
+    "TooManyOpen",
+    "add_member",
+    "claim_next",
+    "create_project",
+    "flag",
+    "get_or_add_prompt",
+    "get_or_add_response",
+    "get_or_add_source",
+    "heartbeat",
+    "invite",
+    "imported_annotator",
+    "mark_opened",
+    "new_guideline",
+    "new_password",
+    "queue_item",
+    "record_imported_answer",
+    "record_score",
+    "release_stale",
+    "remove_member",
+    "renew_password",
+    "reopen_item",
+    "retire_item",
+    "save_draft",
+    "skip",
+    "submit_answer",
+    "undo_last",
+    "update_project",
+]

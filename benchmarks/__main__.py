@@ -1,0 +1,171 @@
+"""`make bench [DATA=FILE]`: speed and memory against TRL 1.16 and transformers, in one run.
+
+    dpo, reward   pairs a second, peak memory; full tuning of the same model on the same pairs
+    sample        tokens a second up to the end of each response
+
+Both sides run in processes of their own, in turns, on the same threads. First in float32, a few
+steps, to show that both compute the same; then in bfloat16, for the clock. Ratios are of medians.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from benchmarks.workload import make_workload
+from training import registry
+from training.engine.modeling import load_reward
+
+TASKS = ("dpo", "reward", "sample")
+SIDES = ("benchmarks.ours", "benchmarks.rival_trl")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("tasks", nargs="*", choices=[[], *TASKS], default=list(TASKS))
+    parser.add_argument(
+        "--data", type=Path, help="a preference file (HH or TRL); default: generated"
+    )
+    parser.add_argument("--model", type=Path, help="a model folder; default: the demo model")
+    parser.add_argument("--pairs", type=int, default=80)
+    parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--exact-steps", type=int, default=20, help="float32 steps to compare")
+    options = parser.parse_args()
+    model = options.model or demo_model()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(options, model, Path(folder))
+        for task in options.tasks:
+            getattr(bench, task)()
+
+
+def demo_model() -> Path:
+    folder = settings.MODELS_DIR / "demo"
+    if not (folder / "config.json").exists():
+        registry.fetch_demo_model()
+    return Path(folder)
+
+
+class Bench:
+    def __init__(self, options: argparse.Namespace, model: Path, folder: Path) -> None:
+        self.options, self.model, self.folder = options, model, folder
+        self.workload = make_workload(model, options.data, options.pairs, options.batch_size)
+        self.common = {"threads": options.threads, "batch_size": options.batch_size}
+        tokens = [(len(p), len(c), len(r)) for batch in self.workload.batches for p, c, r in batch]
+        means = [statistics.fmean(column) for column in zip(*tokens, strict=True)]
+        print(
+            f"{self.workload.pairs} pairs, {len(self.workload.batches)} batches of "
+            f"{options.batch_size}; mean tokens: prompt {means[0]:.0f}, responses "
+            f"{means[1]:.0f} and {means[2]:.0f}; {options.threads} threads; model {model.name}"
+        )
+
+    # --- what is measured ------------------------------------------------------------------------
+
+    def dpo(self) -> None:
+        self.training("dpo", self.model, learning_rate=1e-6, target=5.0)
+
+    def reward(self) -> None:
+        start = self.folder / "reward"
+        load_reward(self.model, "float32", seed=0).save_model(start)  # one head for both sides
+        self.training("reward", start, learning_rate=1e-5, target=2.5)
+
+    def sample(self) -> None:
+        prompts = [prompt for batch in self.workload.batches for prompt, _, _ in batch]
+        for equal, limit, target in ((False, 256, 1.6), (True, 64, 1.2)):
+            work = {
+                **self.common,
+                "model": str(self.model),
+                "dtype": "bfloat16",
+                "prompts": prompts,
+                "max_new_tokens": limit,
+                "batch_size": 16,
+                "equal": equal,
+            }
+            ours, theirs = self.take_turns("sample", work)
+            name = "sampling, equal lengths" if equal else "sampling, varied lengths"
+            rates = [[r["tokens"] / r["seconds"] for r in side] for side in (ours, theirs)]
+            self.report(name, "tokens/s", rates, target)
+
+    def training(self, task: str, model: Path, learning_rate: float, target: float) -> None:
+        work = {**self.common, "model": str(model), "learning_rate": learning_rate}
+        batches = self.workload.batches
+        exact = {**work, "dtype": "float32", "batches": batches[: self.options.exact_steps]}
+        ours, theirs = (self.run(side, task, exact) for side in SIDES)
+        gap = largest_gap(ours["losses"], theirs["losses"])
+        print(f"{task}: float32, {len(ours['losses'])} steps: losses differ by at most {gap:.1e}")
+        if "logprobs" in ours:
+            gap = largest_gap(*(flatten(side["logprobs"]) for side in (ours, theirs)))
+            print(f"{task}: float32, summed log-probabilities differ by at most {gap:.1e}")
+        timed = {**work, "dtype": "bfloat16", "batches": batches}
+        us, them = self.take_turns(task, timed)
+        pairs = self.workload.pairs
+        rates = [[pairs / r["seconds"] for r in side] for side in (us, them)]
+        self.report(task, "pairs/s", rates, target)
+        last = max(1, len(batches) // 4)
+        ends = [statistics.fmean(side[-1]["losses"][-last:]) for side in (us, them)]
+        print(
+            f"{task}: bfloat16, mean loss of the last {last} steps: ours {ends[0]:.5f}, TRL "
+            f"{ends[1]:.5f} ({100 * (ends[0] / ends[1] - 1):+.2f} %)"
+        )
+        peaks = [max(r["peak_gib"] for r in side) for side in (us, them)]
+        print(
+            f"{task}: peak memory {peaks[0]:.2f} GiB against {peaks[1]:.2f} GiB: "
+            f"{100 * peaks[0] / peaks[1]:.0f} %"
+        )
+
+    # --- how -------------------------------------------------------------------------------------
+
+    def take_turns(self, task: str, work: dict[str, Any]) -> list[list[dict[str, Any]]]:
+        results: list[list[dict[str, Any]]] = [[], []]
+        for _ in range(self.options.repeats):
+            for number, side in enumerate(SIDES):
+                results[number].append(self.run(side, task, work))
+        return results
+
+    def run(self, side: str, task: str, work: dict[str, Any]) -> dict[str, Any]:
+        path = self.folder / "work.json"
+        path.write_text(json.dumps(work))
+        environment = os.environ | {"OMP_NUM_THREADS": str(self.options.threads)}
+        done = subprocess.run(
+            [sys.executable, "-m", side, task, str(path)],
+            check=False,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            sys.exit(f"{side} {task} failed:\n{done.stderr[-4000:]}")
+        result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        return result
+
+    def report(self, name: str, unit: str, rates: list[list[float]], target: float) -> None:
+        ours, theirs = rates
+        ratio = statistics.median(ours) / statistics.median(theirs)
+        every = " | ".join(", ".join(f"{rate:.2f}" for rate in side) for side in (ours, theirs))
+        print(
+            f"{name}: {statistics.median(ours):.2f} against {statistics.median(theirs):.2f} "
+            f"{unit}: {ratio:.2f}× (target {target}×)   all: {every}",
+            flush=True,
+        )
+
+
+def flatten(nested: Any) -> list[float]:
+    if isinstance(nested, list):
+        return [number for part in nested for number in flatten(part)]
+    return [nested]
+
+
+def largest_gap(ours: list[float], theirs: list[float]) -> float:
+    return max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""Our side of a benchmark, in a process of its own: `python -m benchmarks.ours TASK WORKLOAD`.
+
+Prints one JSON line. The clock runs from the loaded model to the last update; whatever the method
+needs (DPO's reference pass) lies within.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.engine.algorithms import dpo, reward
+from training.engine.configs import DPOConfig, RewardConfig
+from training.engine.data import Group, Pair, collate
+from training.engine.generation import generate
+from training.engine.memory import keep_freed_memory
+from training.engine.modeling import load_policy, load_reward
+from training.engine.optim import make_optimizer
+
+
+def main() -> None:
+    keep_freed_memory()  # as the engine does
+    task, work = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
+    torch.set_num_threads(work["threads"])
+    result = {"dpo": run_dpo, "reward": run_reward, "sample": run_sample}[task](work)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(json.dumps(result | {"peak_gib": peak}))
+
+
+def groups_of(work: dict[str, Any]) -> list[list[Group]]:
+    return [
+        [
+            Group(i, p, [chosen, rejected], [Pair(0, 1, 1.0)], [0, 1])
+            for i, (p, chosen, rejected) in enumerate(batch)
+        ]
+        for batch in work["batches"]
+    ]
+
+
+def run_dpo(work: dict[str, Any]) -> dict[str, Any]:
+    policy = load_policy(work["model"], work["dtype"])
+    config = DPOConfig(learning_rate=work["learning_rate"], beta=0.1)
+    optimizer = make_optimizer(policy, config)
+    batches = groups_of(work)
+    began = time.perf_counter()
+    references = []
+    for groups in batches:
+        with torch.no_grad():
+            references.append(dpo.response_logprobs(policy, collate(groups)))
+    after_reference = time.perf_counter()
+    losses = []
+    for groups, reference in zip(batches, references, strict=True):
+        loss, _ = dpo.batch_loss(policy, collate(groups), reference, config)
+        torch.autograd.backward(loss)
+        optimizer.step(work["learning_rate"])
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return {
+        "seconds": time.perf_counter() - began,
+        "reference_seconds": after_reference - began,
+        "losses": losses,
+        # chosen and rejected of each pair, as the rival gives them
+        "logprobs": [r.view(-1, 2).tolist() for r in references],
+    }
+
+
+def run_reward(work: dict[str, Any]) -> dict[str, Any]:
+    model = load_reward(work["model"], work["dtype"])
+    config = RewardConfig(learning_rate=work["learning_rate"], centering=0.0)
+    optimizer = make_optimizer(model, config)
+    batches = groups_of(work)
+    began = time.perf_counter()
+    losses = []
+    for groups in batches:
+        loss, _ = reward.batch_loss(model, collate(groups), config)
+        torch.autograd.backward(loss)
+        optimizer.step(work["learning_rate"])
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return {"seconds": time.perf_counter() - began, "losses": losses}
+
+
+def run_sample(work: dict[str, Any]) -> dict[str, Any]:
+    policy = load_policy(work["model"], work["dtype"])
+    began = time.perf_counter()
+    tokens = sum(
+        len(generated.ids)
+        for generated in generate(
+            policy,
+            policy.tokenizer,
+            work["prompts"],
+            max_new_tokens=work["max_new_tokens"],
+            temperature=1.0,
+            batch_size=work["batch_size"],
+            seeds=list(range(len(work["prompts"]))),
+            stops=frozenset() if work["equal"] else None,
+        )
+    )
+    return {"seconds": time.perf_counter() - began, "tokens": tokens}
+
+
+if __name__ == "__main__":
+    main()

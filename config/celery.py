@@ -1,0 +1,12 @@
+"""Celery's application: two queues, `default` and `train`; the tasks knock, the rows decide."""
+
+import os
+
+from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+TRANSPORT_ALIASES["spool"] = "config.spool:Transport"
+app = Celery("prefloop")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

@@ -1,0 +1,292 @@
+"""What pages show, how many queries it takes, and what an annotator never gets to see."""
+
+import json
+from dataclasses import asdict, fields
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from annotation import queries, services
+from annotation.models import Assignment, Item, Project, Response
+from tests.builders import (
+    make_annotation,
+    make_assignment,
+    make_item,
+    make_member,
+    make_prompt,
+)
+
+# --- finding --------------------------------------------------------------------------------------
+
+
+def test_absent_and_foreign_projects_look_alike(
+    project: Project, annotator: User, annotator_elsewhere: User
+) -> None:
+    assert queries.find_project("demo", annotator, "annotate") == project
+    for slug, user in (
+        ("nowhere", annotator),
+        ("demo", annotator_elsewhere),
+        ("demo", AnonymousUser()),
+    ):
+        with pytest.raises(Http404):
+            queries.find_project(slug, user, "annotate")
+    with pytest.raises(PermissionDenied):
+        queries.find_project("demo", annotator, "research")
+
+
+def test_an_assignment_is_found_by_its_owner_alone(
+    project: Project, annotator: User, researcher: User
+) -> None:
+    assignment = make_assignment(make_item(project), annotator)
+    assert queries.find_assignment(assignment.key, annotator) == assignment
+    for key, user in ((assignment.key, researcher), (uuid4(), annotator)):
+        with pytest.raises(Http404):
+            queries.find_assignment(key, user)
+
+
+def test_a_former_member_loses_the_assignment(project: Project, annotator: User) -> None:
+    assignment = make_assignment(make_item(project), annotator)
+    services.remove_member(project, annotator)
+    with pytest.raises(Http404):
+        queries.find_assignment(assignment.key, annotator)
+
+
+def test_open_assignments_are_those_still_leased_oldest_first(
+    project: Project, annotator: User
+) -> None:
+    leased = [make_assignment(make_item(project), annotator) for _ in range(2)]
+    make_annotation(make_item(project), annotator)
+    assert queries.open_assignments(project, annotator) == leased
+
+
+# --- the annotator's screen -----------------------------------------------------------------------
+
+
+def shown(assignment: Assignment) -> queries.ItemCard:
+    return queries.item_card(queries.find_assignment(assignment.key, assignment.annotator))
+
+
+def test_responses_stand_in_display_order(project: Project) -> None:
+    item = make_item(project, ["first", "second", "third"], task_type="ranking")
+    assignment = make_assignment(item)
+    Assignment.objects.filter(pk=assignment.pk).update(display_order=[2, 0, 1])
+    card = shown(assignment)
+    assert [r.letter for r in card.responses] == ["A", "B", "C"]
+    assert ["third" in card.responses[0].html, "first" in card.responses[1].html] == [True, True]
+
+
+def test_a_card_takes_few_queries(
+    project: Project, annotator: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    assignment = make_assignment(make_item(project), annotator)
+    with django_assert_max_num_queries(4):
+        shown(assignment)
+
+
+def test_a_card_names_no_source_and_no_key_of_the_database(
+    project: Project, annotator: User
+) -> None:
+    canaries = ["canary_policy_7731", "canary_parent_8842"]
+    item = make_item(
+        project, ["yes", "no"], sources=canaries, key="canary_key_9953", arm="canary_arm"
+    )
+    assignment = make_assignment(item, annotator)
+    card = {f.name: getattr(shown(assignment), f.name) for f in fields(queries.ItemCard)}
+    card["responses"] = [asdict(response) for response in card["responses"]]
+    card["messages"] = [asdict(message) for message in card["messages"]]
+    text = json.dumps(card, default=str) + str(shown(assignment).form)
+    assert "canary" not in text
+    names = set(card) | {name for response in card["responses"] for name in response}
+    assert not {n for n in names if n in ("id", "pk", "source", "item", "item_id", "seed")}
+    assert set(card["responses"][0]) == {"letter", "html", "is_truncated"}
+    assert set(card["messages"][0]) == {"role", "html"}
+
+
+def test_the_same_item_has_another_key_for_another_person(project: Project) -> None:
+    item = make_item(project, answers_wanted=2)
+    assert make_assignment(item).key != make_assignment(item).key
+    assert make_assignment(make_item(project)).key.version == 4
+
+
+def test_a_long_conversation_is_folded(project: Project) -> None:
+    prompt = make_prompt(project, "one|||two|||three|||four|||five")
+    card = shown(make_assignment(make_item(project, prompt=prompt)))
+    assert [len(card.earlier), len(card.latest)] == [2, 3]
+    assert "five" in card.latest[-1].html
+    short = shown(make_assignment(make_item(project)))
+    assert [len(short.earlier), len(short.latest)] == [0, 1]
+
+
+def test_an_undone_answer_is_filled_in_again(project: Project, annotator: User) -> None:
+    item = make_item(project)
+    make_annotation(item, annotator, strength=3, rationale="clear")
+    assignment = services.undo_last(project, annotator)
+    assert assignment is not None
+    Assignment.objects.filter(pk=assignment.pk).update(display_order=[1, 0])
+    card = shown(assignment)
+    assert card.initial == {"strength": -3, "both_bad": False, "rationale": "clear"}
+    assert card.form["rationale"].value() == "clear"
+
+
+def test_a_project_can_show_text_as_written(project: Project, annotator: User) -> None:
+    project.render_markdown = False
+    project.save()
+    card = shown(make_assignment(make_item(project, ["**a**", "b"]), annotator))
+    assert any("**a**" in response.html for response in card.responses)
+
+
+def test_an_item_overrules_the_projects_task_config(project: Project, annotator: User) -> None:
+    project.task_config = {"allow_tie": False, "rationale": "required"}
+    project.save()
+    item = make_item(project)
+    Item.objects.filter(pk=item.pk).update(task_config={"allow_tie": True})
+    assignment = queries.find_assignment(make_assignment(item, annotator).key, annotator)
+    assert queries.answer_config(assignment.item) == {"allow_tie": True, "rationale": "required"}
+    assert queries.answer_form(assignment, {"strength": "0", "rationale": "same"}).is_valid()
+    assert "rationale" in queries.answer_form(assignment, {"strength": "0"}).errors
+
+
+# --- progress, home, overview ---------------------------------------------------------------------
+
+
+def test_progress_counts_answers_and_leaves_retired_items_out(
+    project: Project, annotator: User
+) -> None:
+    item = make_item(project, answers_wanted=2)
+    make_annotation(item, annotator)
+    make_item(project)
+    services.retire_item(make_item(project))
+    assert queries.progress(project, annotator) == queries.Progress(
+        done=1, total=3, mine=1, open_items=2, items=2
+    )
+
+
+def test_a_project_of_many_items_is_not_counted_for_every_answer(
+    project: Project,
+    annotator: User,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    monkeypatch.setattr(queries, "MANY_ITEMS", 1)
+    make_annotation(make_item(project), annotator)
+    make_item(project)
+    before = queries.progress(project, annotator)
+    make_annotation(make_item(project), annotator)
+    with django_assert_num_queries(1):
+        after = queries.progress(project, annotator)
+    assert (before.done, after.done) == (1, 1)
+    assert (before.mine, after.mine) == (1, 2)
+
+
+def test_progress_of_an_empty_project_is_zero(project: Project, annotator: User) -> None:
+    assert queries.progress(project, annotator).share == 0.0
+
+
+def test_home_lists_the_users_projects_in_one_query(
+    project: Project,
+    project_elsewhere: Project,
+    annotator: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(3):
+        make_item(project, answers_wanted=2)
+    make_annotation(make_item(project), annotator)
+    make_annotation(Item.objects.all()[0])
+    make_item(project_elsewhere)
+    with django_assert_num_queries(1):
+        lines = queries.home(annotator)
+    assert [(p.slug, p.role, p.done, p.total, p.mine, p.open_to_me) for p in lines] == [
+        ("demo", "annotator", 2, 7, 1, 3)
+    ]
+
+
+def test_home_shows_an_admin_every_project(
+    project: Project, project_elsewhere: Project, admin: User
+) -> None:
+    make_item(project_elsewhere)
+    lines = {line.slug: line for line in queries.home(admin)}
+    assert set(lines) == {"demo", "elsewhere"}
+    assert lines["elsewhere"].open_to_me == 1
+    assert lines["demo"].role == "manager"
+
+
+def test_open_to_leaves_out_what_was_skipped_and_counts_what_ran_out(
+    project: Project, annotator: User
+) -> None:
+    skipped, lapsed = (make_item(project, answers_wanted=2) for _ in range(2))
+    services.skip(make_assignment(skipped, annotator))
+    assignment = make_assignment(lapsed, annotator)
+    assert queries.open_to(project, annotator) == 0
+    Assignment.objects.filter(pk=assignment.pk).update(
+        lease_until=timezone.now() - timedelta(hours=1)
+    )
+    services.release_stale()
+    assert queries.open_to(project, annotator) == 1
+
+
+def test_items_short_of_people_say_how_many(project: Project, annotator: User) -> None:
+    make_member(project)
+    fine, short = make_item(project, answers_wanted=2), make_item(project, answers_wanted=3)
+    found = queries.short_of_people(project)
+    assert list(found.values_list("pk", "missing")) == [(short.pk, 1)]
+    services.skip(make_assignment(fine, annotator))
+    assert {item.pk for item in queries.short_of_people(project)} == {fine.pk, short.pk}
+
+
+def test_the_overview_counts_what_is_there(
+    project: Project, annotator: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    item = make_item(project, answers_wanted=2)
+    make_annotation(item, annotator)
+    services.flag(make_assignment(make_item(project), annotator), "broken")
+    services.retire_item(make_item(project))
+    with django_assert_max_num_queries(8):
+        overview = queries.project_overview(project)
+    assert (overview.items, overview.open_items, overview.retired_items) == (3, 2, 1)
+    assert (overview.answers, overview.answers_wanted, overview.annotators) == (1, 3, 1)
+    assert (overview.prompts, overview.responses, overview.sources) == (3, 6, 1)
+    assert (overview.open_flags, overview.leased, overview.short_items) == (1, 1, 1)
+    assert Response.objects.count() == 6
+
+
+def test_members_are_listed_with_what_they_did(
+    project: Project,
+    annotator: User,
+    researcher: User,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    make_annotation(make_item(project), annotator)
+    make_annotation(make_item(project), annotator)
+    services.skip(make_assignment(make_item(project), annotator))
+    with django_assert_num_queries(1):
+        lines = queries.members_page(project)
+    assert [(m.username, m.role, m.answered, m.skipped) for m in lines] == [
+        ("annotator", "annotator", 2, 1),
+        ("researcher", "researcher", 0, 0),
+    ]
+    assert lines[0].last_answer is not None
+    assert lines[1].last_answer is None
+
+
+def test_guidelines_are_listed_newest_first(project: Project, researcher: User) -> None:
+    services.new_guideline(project, "**Be strict.**", researcher)
+    newest, first = queries.guidelines_page(project)
+    assert (newest.version, first.version, newest.author) == (2, 1, "researcher")
+    assert "<strong>Be strict.</strong>" in newest.html
+    assert queries.guideline(project) == newest
+
+
+def test_open_flags_tell_who_and_why(project: Project, annotator: User) -> None:
+    assignment = make_assignment(make_item(project), annotator)
+    raised = services.flag(assignment, "offensive", "see the end")
+    line = queries.open_flags(project)[0]
+    assert (line.reason, line.note, line.by) == ("offensive", "see the end", "annotator")
+    raised.resolved = timezone.now()
+    raised.save()
+    assert queries.open_flags(project) == []

@@ -1,0 +1,56 @@
+"""People of every kind, and a project with a second one beside it that nobody should reach."""
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.cache import caches
+
+from annotation.models import Membership, Project
+from tests.builders import PASSWORD, make_member, make_project
+
+
+@pytest.fixture(autouse=True)
+def _empty_caches() -> None:
+    """Rate limits and counts are kept there: no test inherits another's."""
+    for name in settings.CACHES:
+        caches[name].clear()
+
+
+@pytest.fixture
+def project(db: None) -> Project:
+    return make_project("demo", guideline="Choose the more helpful response.")
+
+
+@pytest.fixture
+def project_elsewhere(db: None) -> Project:
+    return make_project("elsewhere")
+
+
+@pytest.fixture
+def annotator(project: Project) -> User:
+    return make_member(project, Membership.Role.ANNOTATOR, "annotator")
+
+
+@pytest.fixture
+def annotator_elsewhere(project_elsewhere: Project) -> User:
+    return make_member(project_elsewhere, Membership.Role.ANNOTATOR, "annotator_elsewhere")
+
+
+@pytest.fixture
+def researcher(project: Project) -> User:
+    return make_member(project, Membership.Role.RESEARCHER, "researcher")
+
+
+@pytest.fixture
+def researcher_elsewhere(project_elsewhere: Project) -> User:
+    return make_member(project_elsewhere, Membership.Role.RESEARCHER, "researcher_elsewhere")
+
+
+@pytest.fixture
+def manager(project: Project) -> User:
+    return make_member(project, Membership.Role.MANAGER, "manager")
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return User.objects.create_superuser("admin", password=PASSWORD)
