@@ -5,6 +5,7 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import Page, Route, expect
 
@@ -243,9 +244,10 @@ def test_signed_out_in_the_middle_nothing_is_lost(screen: Page, annotator: User)
 def test_an_item_taken_by_somebody_else_is_let_go(screen: Page, project: Project) -> None:
     key = shown(screen)
     mine = Assignment.objects.get(key=key)
-    Assignment.objects.filter(pk=mine.pk).update(lease_until=timezone.now())
-    services.release_stale(project)
-    make_annotation(mine.item)
+    with transaction.atomic():  # or a heartbeat of the screen could take the item back in between
+        Assignment.objects.filter(pk=mine.pk).update(lease_until=timezone.now())
+        services.release_stale(project)
+        make_annotation(mine.item)
     screen.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # comes back to it
     expect(screen.get_by_role("alert").filter(has_text="someone else")).to_be_visible()
     screen.get_by_role("button", name="Next item").click()

@@ -77,14 +77,16 @@ def test_a_manager_takes_somebody_in(open_page: OpenPage, project: Project, mana
 
 def test_colours_are_chosen_once_for_all_pages(open_page: OpenPage, annotator: User) -> None:
     page = open_page(annotator, "/")
-    light = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    colour = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(colour)
     page.get_by_role("button", name="Colours").click()  # light
     page.get_by_role("button", name="Colours: light").click()
-    dark = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-    assert dark != light
-    page.goto("/projects/demo/annotate/")
-    assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") == dark
     expect(page.get_by_role("button", name="Colours: dark")).to_be_visible()
+    expect(page.locator("html")).not_to_have_css("background-color", light)
+    dark = page.evaluate(colour)
+    page.goto("/projects/demo/annotate/")
+    expect(page.get_by_role("button", name="Colours: dark")).to_be_visible()
+    expect(page.locator("html")).to_have_css("background-color", dark)
 
 
 def test_the_admin_looks_like_the_rest(

@@ -159,14 +159,16 @@ def test_resume_after_cancel_takes_the_stop_sign_away(project: Project) -> None:
 
 def test_a_worker_that_lost_its_run_ends_its_engine_and_writes_nothing(project: Project) -> None:
     run = make_run(project)
+    written = []
 
     def taken_over(now: Run) -> None:
-        if now.done == 2:
+        if now.done >= 2:
             Run.objects.filter(pk=now.pk).update(attempt=7, done=0)
+            written.append(now.metrics.count())
 
     carry_out(run, "--steps", 500, "--pause", 0.05, report=taken_over)
     assert (run.status, run.attempt, run.done) == (Run.Status.RUNNING, 7, 0)
-    assert run.metrics.filter(name="loss").count() <= 4
+    assert [run.metrics.count()] == written
     assert processes_in(run.folder) == []
 
 
