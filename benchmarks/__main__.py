@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 
 from benchmarks.workload import make_workload
 from training import registry
@@ -50,6 +51,8 @@ def main() -> None:
 def demo_model() -> Path:
     folder = settings.MODELS_DIR / "demo"
     if not (folder / "config.json").exists():
+        print("Fetching the demo model …", flush=True)
+        call_command("migrate", verbosity=0)  # of a database in memory: see workload.py
         registry.fetch_demo_model()
     return Path(folder)
 

@@ -17,6 +17,7 @@ from training.engine.modeling import load_tokenizer
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(64))
+os.environ["DATABASE_URL"] = "sqlite://:memory:"  # nothing here concerns anybody's data
 django.setup()
 
 from annotation.imports import files, hh, trl  # noqa: E402
