@@ -44,9 +44,9 @@ def groups_of(work: dict[str, Any]) -> list[list[Group]]:
 def run_dpo(work: dict[str, Any]) -> dict[str, Any]:
     policy = load_policy(work["model"], work["dtype"])
     config = DPOConfig(learning_rate=work["learning_rate"], beta=0.1)
-    optimizer = make_optimizer(policy, config)
     batches = groups_of(work)
     began = time.perf_counter()
+    optimizer = make_optimizer(policy, config)
     references = []
     for groups in batches:
         with torch.no_grad():
@@ -71,9 +71,9 @@ def run_dpo(work: dict[str, Any]) -> dict[str, Any]:
 def run_reward(work: dict[str, Any]) -> dict[str, Any]:
     model = load_reward(work["model"], work["dtype"])
     config = RewardConfig(learning_rate=work["learning_rate"], centering=0.0)
-    optimizer = make_optimizer(model, config)
     batches = groups_of(work)
     began = time.perf_counter()
+    optimizer = make_optimizer(model, config)
     losses = []
     for groups in batches:
         loss, _ = reward.batch_loss(model, collate(groups), config)

@@ -25,13 +25,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.engine.arena import Arena
 from training.engine.data import TreeBatch
 
 STRIP = 128  # queries of one block
 OVERHEAD = 12_000  # a round of operations takes as long as so many (query, key) pairs
 WINDOW = 48  # blocks that are looked at together when bundles are formed
 LARGEST = 250_000  # (query, key) pairs in a bundle of several blocks: more would not be faster
-KEEP = 2**23  # probabilities kept for each layer
+KEEP = 2**22  # probabilities kept for each layer
 
 
 @dataclass(frozen=True)
@@ -101,40 +102,60 @@ def plan(batch: TreeBatch, *, last: str = "all") -> list[Block]:
 
 
 class Bundle:
-    """U blocks, padded to Q queries and K keys."""
+    """U blocks, padded to Q queries and K keys, of a batch of N tokens.
 
-    def __init__(self, blocks: Sequence[Block], device: torch.device) -> None:
-        queries, keys = max(b.length for b in blocks), max(b.keys for b in blocks)
-        lengths = torch.tensor([b.length for b in blocks])
-        seen = torch.tensor([b.keys for b in blocks])
-        shared = (seen - lengths)[:, None]  # keys before the block's own
+    Heads are computed in G groups of R, each of which has keys and values of its own. The rows that
+    a bundle reads and writes are those of tensors laid out (G, N, R, D) for queries and (G, N, D)
+    for keys, seen as (…, D).
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        tokens: int,
+        groups: int,
+        per_group: int,
+        device: torch.device,
+    ) -> None:
+        units, queries, keys = (
+            len(blocks),
+            max(b.length for b in blocks),
+            max(b.keys for b in blocks),
+        )
+        self.shape = (units, queries, keys)
+        lengths = torch.tensor([b.length for b in blocks])[:, None]
+        starts = torch.tensor([b.start for b in blocks])[:, None]
+        seen = torch.tensor([b.keys for b in blocks])[:, None]
         query, key = torch.arange(queries), torch.arange(keys)
-        self.is_query = (query < lengths[:, None]).to(device)  # (U, Q)
+        is_query = query < lengths  # (U, Q)
         # Padded queries look at the first key, so that no softmax is over nothing.
-        last_seen = torch.where(query < lengths[:, None], shared + query, 0)
+        last_seen = torch.where(is_query, seen - lengths + query, 0)
         self.unseen = (key > last_seen[..., None]).to(device)  # (U, Q, K)
-        starts = torch.tensor([b.start for b in blocks])
-        rows = torch.where(query < lengths[:, None], starts[:, None] + query, 0)
-        self.rows = rows.flatten().to(device)  # (U Q) where the queries stand in the batch
-        places = torch.zeros(len(blocks), keys, dtype=torch.long)
+        places = torch.zeros(units, keys, dtype=torch.long)
         for number, block in enumerate(blocks):
             places[number, : block.keys] = torch.cat([torch.arange(*span) for span in block.spans])
-        self.places = places.flatten().to(device)  # (U K) where the keys stand
-        self.own = self.is_query.flatten().nonzero().squeeze(1)  # places of real queries in rows
+        group, head = torch.arange(groups), torch.arange(per_group)
+        rows = torch.where(is_query, starts + query, 0)
+        rows = ((group[:, None, None] * tokens + rows)[..., None] * per_group + head).flatten()
+        is_real = is_query[..., None].expand(groups, units, queries, per_group).flatten()
+        self.rows = rows.to(device)  # (G U Q R) where the queries stand
+        self.own = is_real.nonzero().squeeze(1).to(device)  # which of them are no padding
         self.targets = self.rows[self.own]
-        self.shape = (len(blocks), queries, keys)
+        # Their gradients: those of padded queries stand in one more row, which is zero.
+        self.graded = torch.where(is_real, rows, groups * tokens * per_group).to(device)
+        self.places = (group[:, None] * tokens + places.flatten()).flatten().to(device)  # (G U K)
         self._mask: Tensor | None = None
 
     def mask(self, dtype: torch.dtype) -> Tensor:
-        """(U, 1, Q, K): −∞ where a query does not see a key, else 0."""
+        """(U, Q, 1, K): −∞ where a query does not see a key, else 0."""
         if self._mask is None or self._mask.dtype != dtype:
             zeros = torch.zeros(self.unseen.shape, dtype=dtype, device=self.unseen.device)
-            self._mask = zeros.masked_fill_(self.unseen, float("-inf"))[:, None]
+            self._mask = zeros.masked_fill_(self.unseen, float("-inf"))[:, :, None]
         return self._mask
 
 
-def bundled(blocks: list[Block], device: torch.device) -> list[Bundle]:
-    """Bundles of blocks alike in size, such that padding and rounds together cost least.
+def bundled(blocks: list[Block]) -> list[list[Block]]:
+    """Blocks that are computed together, such that padding and rounds together cost least.
 
     Sorted by size, the best cut of the first n blocks is the best of all last bundles after the
     best cut of what stands before it.
@@ -157,7 +178,7 @@ def bundled(blocks: list[Block], device: torch.device) -> list[Bundle]:
     bundles = []
     end = len(ordered)
     while end:
-        bundles.append(Bundle(ordered[cut[end] : end], device))
+        bundles.append(ordered[cut[end] : end])
         end = cut[end]
     return bundles
 
@@ -167,73 +188,104 @@ class Attention:
 
     `forward` takes rotated queries and keys and the values as one tensor (N, H + 2G, D), queries
     already divided by √D, and writes (N, H, D). `backward` takes what `forward` kept and the
-    gradient of its result, and returns the gradients of its input.
+    gradient of its result, and returns that of its input.
     """
 
     def __init__(self, heads: int, groups: int) -> None:
-        self.heads, self.groups = heads, groups
+        self.heads, self.groups, self.per_group = heads, groups, heads // groups
 
-    def queries(self, x: Tensor, bundle: Bundle) -> Tensor:
-        """The rows of `x` (N, H, D) that ask, as (U G, H/G · Q, D)."""
-        units, length, _ = bundle.shape
+    def bundles(self, batch: TreeBatch, last: str) -> list[Bundle]:
+        count, device = len(batch.ids), batch.ids.device
+        return [
+            Bundle(blocks, count, self.groups, self.per_group, device)
+            for blocks in bundled(plan(batch, last=last))
+        ]
+
+    def by_group(self, x: Tensor, into: Tensor | None = None) -> Tensor:
+        """(N, H, D) → (G N R, D)."""
         size = x.shape[-1]
-        taken = x.index_select(0, bundle.rows).view(units, length, self.heads, size)
-        return taken.transpose(1, 2).reshape(units * self.groups, -1, size)
-
-    def keys(self, x: Tensor, bundle: Bundle) -> Tensor:
-        """The rows of `x` (N, G, D) that are seen, as (U G, K, D)."""
-        units, _, count = bundle.shape
-        size = x.shape[-1]
-        taken = x.index_select(0, bundle.places).view(units, count, self.groups, size)
-        return taken.transpose(1, 2).reshape(-1, count, size)
-
-    def by_row(self, x: Tensor, bundle: Bundle) -> Tensor:
-        """(U G, H/G · Q, D) → (U Q, H, D)."""
-        units, length, _ = bundle.shape
-        heads = x.view(units, self.heads, length, -1)
-        return heads.transpose(1, 2).reshape(units * length, self.heads, -1)
+        laid = x.view(len(x), self.groups, self.per_group, size).transpose(0, 1)
+        if into is None:
+            return laid.reshape(-1, size)
+        into.view(laid.shape).copy_(laid)
+        return into
 
     def weights(self, q: Tensor, k: Tensor, bundle: Bundle) -> Tensor:
-        """softmax(q kᵀ) over what each query sees: (U G, H/G · Q, K)."""
+        """softmax(q kᵀ) over what each query sees, in float32: (G U, Q R, K).
+
+        In float32 also because torch's bfloat16 softmax takes half as long again.
+        """
         scores = torch.bmm(q, k.transpose(1, 2))
         units, length, count = bundle.shape
-        scores.view(units, self.heads, length, count).add_(bundle.mask(scores.dtype))
-        # In float32 also because torch's bfloat16 softmax takes half as long again.
-        return torch.softmax(scores, dim=-1, dtype=torch.float32).to(scores.dtype)
+        shape = (self.groups, units, length, self.per_group, count)
+        scores.view(shape).add_(bundle.mask(scores.dtype))
+        return torch.softmax(scores, dim=-1, dtype=torch.float32)
+
+    def split(self, qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries (G N R, D), keys and values (G N, D)."""
+        size = qkv.shape[-1]
+        k, v = qkv[:, self.heads :].transpose(0, 1).reshape(2, -1, size).unbind(0)
+        return self.by_group(qkv[:, : self.heads]), k, v
 
     def forward(
-        self, qkv: Tensor, bundles: list[Bundle], out: Tensor, keep: bool
+        self, qkv: Tensor, bundles: list[Bundle], out: Tensor, arena: Arena | None
     ) -> list[Tensor | None]:
         """Write the result of every bundle's queries into `out`; return the weights kept."""
-        q, k, v = qkv.split([self.heads, self.groups, self.groups], dim=1)
-        budget = KEEP if keep else 0
+        size = qkv.shape[-1]
+        q, k, v = self.split(qkv)
+        results = torch.empty_like(q)
+        budget = KEEP if arena else 0
         kept: list[Tensor | None] = []
         for bundle in bundles:
-            p = self.weights(self.queries(q, bundle), self.keys(k, bundle), bundle)
-            result = self.by_row(torch.bmm(p, self.keys(v, bundle)), bundle)
-            out.index_copy_(0, bundle.targets, result.index_select(0, bundle.own))
-            budget -= p.numel()
+            units = self.groups * bundle.shape[0]
+            queries, keys, values = (
+                x.index_select(0, rows).view(units, -1, size)
+                for x, rows in ((q, bundle.rows), (k, bundle.places), (v, bundle.places))
+            )
+            exact = self.weights(queries, keys, bundle)
+            budget -= exact.numel()
+            if arena and budget >= 0:
+                p = arena.take(*exact.shape, dtype=q.dtype).copy_(exact)
+            else:
+                p = exact.to(q.dtype)
+            result = torch.bmm(p, values).view(-1, size)
+            results.index_copy_(0, bundle.targets, result.index_select(0, bundle.own))
             kept.append(p if budget >= 0 else None)
+        laid = results.view(self.groups, -1, self.per_group, size)
+        out.view(-1, self.groups, self.per_group, size).copy_(laid.transpose(0, 1))
         return kept
 
     def backward(
         self, qkv: Tensor, bundles: list[Bundle], kept: list[Tensor | None], grad: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Gradients of queries (N, H, D) and, summed in float32, of keys and values (N, 2G, D)."""
-        q, k, v = qkv.split([self.heads, self.groups, self.groups], dim=1)
-        dq = torch.zeros_like(grad)
-        dkv = torch.zeros(len(qkv), 2 * self.groups, qkv.shape[-1], device=qkv.device)
+    ) -> Tensor:
+        """The gradients of queries, keys and values (N, H + 2G, D), float32."""
+        size = qkv.shape[-1]
+        q, k, v = self.split(qkv)
+        d = grad.new_zeros(len(q) + 1, size)
+        self.by_group(grad, d[:-1])
+        dq = torch.zeros_like(q)
+        dkv = torch.zeros(2, *k.shape, device=k.device)
         for bundle, weights in zip(bundles, kept, strict=True):
-            units, length, count = bundle.shape
-            queries, keys = self.queries(q, bundle), self.keys(k, bundle)
-            p = self.weights(queries, keys, bundle) if weights is None else weights
-            d = self.queries(grad, bundle)
-            d.view(units, self.heads, length, -1).mul_(bundle.is_query[:, None, :, None])
-            dp = torch.bmm(d, self.keys(v, bundle).transpose(1, 2))
+            units = self.groups * bundle.shape[0]
+            queries, keys, values, asked = (
+                x.index_select(0, rows).view(units, -1, size)
+                for x, rows in (
+                    (q, bundle.rows),
+                    (k, bundle.places),
+                    (v, bundle.places),
+                    (d, bundle.graded),
+                )
+            )
+            p = self.weights(queries, keys, bundle).to(q.dtype) if weights is None else weights
+            dp = torch.bmm(asked, values.transpose(1, 2))
             ds = torch._softmax_backward_data(dp, p, -1, p.dtype)
-            own = self.by_row(torch.bmm(ds, keys), bundle).index_select(0, bundle.own)
+            own = torch.bmm(ds, keys).view(-1, size).index_select(0, bundle.own)
             dq.index_copy_(0, bundle.targets, own)
-            parts = (torch.bmm(ds.transpose(1, 2), queries), torch.bmm(p.transpose(1, 2), d))
-            both = torch.cat([part.view(units, self.groups, count, -1) for part in parts], dim=1)
-            dkv.index_add_(0, bundle.places, both.transpose(1, 2).flatten(0, 1).float())
-        return dq, dkv
+            for into, weight, by in ((dkv[0], ds, queries), (dkv[1], p, asked)):
+                part = torch.bmm(weight.transpose(1, 2), by).view(-1, size)
+                into.index_add_(0, bundle.places, part.float())
+        result = torch.empty(qkv.shape, device=qkv.device)
+        laid = dq.view(self.groups, -1, self.per_group, size).transpose(0, 1)
+        result[:, : self.heads].unflatten(1, (self.groups, self.per_group)).copy_(laid)
+        result[:, self.heads :].copy_(dkv.view(2 * self.groups, -1, size).transpose(0, 1))
+        return result

@@ -117,7 +117,7 @@ class Decoder:
                         offset += end - start
 
         ends = torch.tensor([spans[1][1] - 1 for spans in places], device=self.device)
-        states, _, _ = self.llama.forward(batch, ends, "predict", keep=False, seen=take)
+        states, _, _ = self.llama.forward(batch, ends, "predict", None, seen=take)
         self.lengths[list(slots)] = torch.tensor([len(p) for p in prompts], device=self.device)
         return self.head(states.to(self.dtype))
 

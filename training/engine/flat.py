@@ -12,6 +12,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
+from training.engine.arena import Arena
+
 
 class FlatParameters:
     """The parameters of a network that trains all of them.
@@ -32,6 +34,7 @@ class FlatParameters:
         self.matrix_gradients: Tensor | None = None
         self.vector_gradients = torch.zeros_like(vectors_buffer)
         self.written: dict[int, int] = {}  # start → end of the gradients that were added to
+        self.arenas: list[Arena] = []  # at rest
         for parameter in vectors:  # autograd adds to these where it meets them
             parameter.grad = self.gradient(parameter)
 
@@ -66,6 +69,20 @@ class FlatParameters:
             end += parameter.numel()
         buffer = matrices if is_matrix(first) else vectors
         return buffer[start:end].view(-1, *first.shape[1:])
+
+    # --- what passes keep ------------------------------------------------------------------------
+
+    def lend(self) -> Arena:
+        """Memory for what a forward pass keeps; its backward pass gives it back.
+
+        A pass that is never differentiated keeps its arena, and takes it along when it goes.
+        """
+        arena = self.arenas.pop() if self.arenas else Arena(self.weights.device)
+        arena.begin()
+        return arena
+
+    def take_back(self, arena: Arena) -> None:
+        self.arenas.append(arena)
 
     # --- gradients -------------------------------------------------------------------------------
 

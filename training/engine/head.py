@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.engine.flat import FlatParameters
+from training.engine.products import product
 
 ROWS = 32  # rows of logits in float32 at one time
+PRODUCT_ROWS = 512  # and in the compute dtype, where they are not kept
 KEEP = 2**27  # probabilities kept for the backward pass; more are computed again there
 
 
@@ -39,16 +41,24 @@ class HeadFunction(torch.autograd.Function):
         weight = flat.weight(head)
         h = states.to(flat.dtype)
         keeps = ctx.needs_input_grad[0] and len(h) * len(weight) <= KEEP
-        z = F.linear(h, weight) if keeps else None  # turns into the softmax, row by row
+        height = len(h) if keeps else min(len(h), PRODUCT_ROWS)
+        arena = flat.lend()
+        whole = arena.take(height, len(weight), dtype=h.dtype)
         chosen = torch.empty(len(row), dtype=torch.float32, device=h.device)
-        for rows in pieces(len(h)):
-            logp = log_softmax(F.linear(h[rows], weight) if z is None else z[rows], temperature)
-            here = ((row >= rows.start) & (row < rows.stop)).nonzero().squeeze(1)
-            chosen[here] = logp[row[here] - rows.start, token[here]]
-            if z is not None:
-                z[rows] = logp.exp_()
+        for outer in pieces(0, len(h), height):
+            z = product(h[outer], weight.t(), whole[: outer.stop - outer.start])
+            for rows in pieces(outer.start, outer.stop, ROWS):
+                there = slice(rows.start - outer.start, rows.stop - outer.start)
+                logp = log_softmax(z[there], temperature)
+                here = ((row >= rows.start) & (row < rows.stop)).nonzero().squeeze(1)
+                chosen[here] = logp[row[here] - rows.start, token[here]]
+                if keeps:
+                    z[there] = logp.exp_()
         ctx.save_for_backward(h, row, token)
-        ctx.p, ctx.flat, ctx.head, ctx.temperature = z, flat, head, temperature
+        ctx.p, ctx.arena = (whole, arena) if keeps else (None, None)
+        if not keeps:
+            flat.take_back(arena)
+        ctx.flat, ctx.head, ctx.temperature = flat, head, temperature
         return chosen
 
     @staticmethod
@@ -57,19 +67,23 @@ class HeadFunction(torch.autograd.Function):
         weight = ctx.flat.weight(ctx.head)
         grad = grad / ctx.temperature
         whole = grad.new_zeros(len(h)).index_add_(0, row, grad)
-        d = F.linear(h, weight) if ctx.p is None else ctx.p
-        for rows in pieces(len(h)):
+        d = product(h, weight.t()) if ctx.p is None else ctx.p
+        for rows in pieces(0, len(h), ROWS):
             p = log_softmax(d[rows], ctx.temperature).exp_() if ctx.p is None else d[rows].float()
             p.mul_(-whole[rows, None])
             here = ((row >= rows.start) & (row < rows.stop)).nonzero().squeeze(1)
             p.index_put_((row[here] - rows.start, token[here]), grad[here], accumulate=True)
             d[rows] = p
         ctx.flat.add_product(ctx.flat.gradient(ctx.head), d, h)
-        return (d @ weight).float(), None, None, None, None, None
+        dh = product(d, weight).float()
+        if ctx.arena:
+            ctx.flat.take_back(ctx.arena)
+        ctx.p = ctx.arena = None
+        return dh, None, None, None, None, None
 
 
-def pieces(count: int) -> list[slice]:
-    return [slice(start, min(start + ROWS, count)) for start in range(0, count, ROWS)]
+def pieces(start: int, end: int, size: int) -> list[slice]:
+    return [slice(here, min(here + size, end)) for here in range(start, end, max(size, 1))]
 
 
 def log_softmax(z: Tensor, temperature: float) -> Tensor:

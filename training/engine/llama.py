@@ -21,9 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedModel
 
-from training.engine.attention import Attention, bundled, plan
+from training.engine.arena import Arena
+from training.engine.attention import Attention
 from training.engine.data import TreeBatch
 from training.engine.flat import FlatParameters
+from training.engine.products import product
+
+GAP = 32  # numbers between two rows that would else lie a multiple of 2048 bytes apart
 
 
 def is_supported(trunk: PreTrainedModel) -> bool:
@@ -71,21 +75,23 @@ class Kept:
 
 
 def norm(x: Tensor, gain: Tensor, eps: float, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """gain ⊙ x / rms(x) and x / rms(x) in `dtype`, and 1 / rms(x): (N, d), (N, d), (N, 1)."""
+    """gain ⊙ x / rms(x) in `dtype`, and in float32 x / rms(x) and 1 / rms(x):
+    (N, d), (N, d), (N, 1)."""
     r = torch.linalg.vecdot(x, x).div_(x.shape[-1]).add_(eps).rsqrt_()[:, None]
     n = x * r
-    out = torch.empty_like(n, dtype=dtype)
-    torch.mul(n, gain, out=out)
-    return out, n.to(dtype), r
+    return (n * gain).to(dtype), n, r
 
 
-def norm_backward(dout: Tensor, n: Tensor, r: Tensor, gain: Tensor, dgain: Tensor) -> Tensor:
-    """The gradient of x, float32, given that of `norm`'s result; the gain's is added to `dgain`."""
-    dout, n = dout.float(), n.float()  # uses up `dout`
+def add_norm_backward(
+    dx: Tensor, dout: Tensor, n: Tensor, r: Tensor, gain: Tensor, dgain: Tensor
+) -> None:
+    """Add to `dx`, float32, the gradient of x, and to `dgain` that of the gain, given that of
+    `norm`'s result."""
+    dout, n = dout.float(), n.float()
     weighted = dout * n
     dgain += weighted.sum(0)
-    inner = weighted.mv(gain).div_(n.shape[-1])[:, None]
-    return dout.mul_(gain).addcmul_(n, inner, value=-1).mul_(r)
+    inner = weighted.mv(gain).div_(-n.shape[-1])[:, None].mul_(r)
+    dx.addcmul_(torch.mul(dout, gain, out=weighted), r).addcmul_(n, inner)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -145,6 +151,8 @@ class Llama:
 
         `last` names what the last layer must attend from (`attention.plan`).
         """
+        if not torch.is_grad_enabled():
+            return self.forward(batch, read, last, None)[0]
         run: Callable[..., Tensor] = TrunkFunction.apply
         return run(self.embedding, self, batch, read, last)
 
@@ -153,10 +161,10 @@ class Llama:
         batch: TreeBatch,
         read: Tensor,
         last: str,
-        keep: bool,
+        arena: Arena | None,
         seen: Callable[[int, Tensor], None] | None = None,
     ) -> tuple[Tensor, list[Kept], tuple[Tensor, Tensor]]:
-        """The states, and with `keep` what `backward` needs.
+        """The states and, where there is an `arena` to keep it in, what `backward` needs.
 
         `seen` is shown each layer's number and rotated queries, keys and values (N, H + 2G, D).
         """
@@ -164,32 +172,34 @@ class Llama:
         x = F.embedding(batch.ids, self.embedding)
         cos, sin = self.rotations(batch.position_ids)
         rotated = self.heads + self.groups
-        bundles, last_bundles = (
-            bundled(plan(batch, last=which), batch.ids.device) for which in ("all", last)
-        )
+        bundles, last_bundles = (self.attention.bundles(batch, which) for which in ("all", last))
         kept: list[Kept] = []
+        take = arena.take if arena else torch.empty
         for number, layer in enumerate(self.layers):
             is_last = number == len(self.layers) - 1
             a, n1, r1 = norm(x, layer.norm1, self.eps, dtype)
-            qkv = F.linear(a, layer.qkv).view(len(a), -1, self.size)
+            qkv = product(a, layer.qkv.t(), take(len(x), len(layer.qkv), dtype=dtype))
+            qkv = qkv.view(len(x), -1, self.size)
             turning = qkv[:, :rotated]
             turning.copy_(rotate(turning.float(), cos, sin))
             if seen is not None:
                 seen(number, qkv)
-            attended = torch.empty_like(qkv[:, : self.heads])
+            attended = take(len(x), self.heads, self.size, dtype=dtype)
             weights = self.attention.forward(
-                qkv, last_bundles if is_last else bundles, attended, keep
+                qkv, last_bundles if is_last else bundles, attended, arena
             )
             if is_last:
                 x, attended = x[read], attended[read]
             attended = attended.flatten(1)
-            x.add_(F.linear(attended, layer.o))
+            x.add_(product(attended, layer.o.t()))
             a, n2, r2 = norm(x, layer.norm2, self.eps, dtype)
-            gate_up = F.linear(a, layer.gate_up)
+            gate_up = product(a, layer.gate_up.t(), take(len(x), len(layer.gate_up), dtype=dtype))
             gate, up = gate_up.chunk(2, dim=1)
-            opened = F.silu(gate)
-            x.add_(F.linear(opened * up if keep else opened.mul_(up), layer.down))
-            if keep:
+            opened = take(*gate.shape, dtype=dtype)
+            torch.ops.aten.silu.out(gate, out=opened)
+            x.add_(product(opened * up if arena else opened.mul_(up), layer.down.t()))
+            if arena:
+                n1, n2 = (take(*n.shape, dtype=dtype).copy_(n) for n in (n1, n2))
                 kept.append(Kept(n1, r1, qkv, weights, attended, n2, r2, gate_up, opened))
         out, n, r = norm(x, self.gain, self.eps, torch.float32)
         return out, kept, (n, r)
@@ -209,10 +219,10 @@ class Llama:
         dtype = self.flat.dtype
         gradient = self.flat.gradient
         cos, sin = self.rotations(batch.position_ids)
-        bundles, last_bundles = (
-            bundled(plan(batch, last=which), batch.ids.device) for which in ("all", last)
-        )
-        dx = norm_backward(grad.clone(), *final, self.gain, gradient(self.gain))
+        bundles, last_bundles = (self.attention.bundles(batch, which) for which in ("all", last))
+        against = -sin
+        dx = torch.zeros_like(grad)
+        add_norm_backward(dx, grad, *final, self.gain, gradient(self.gain))
         for number in reversed(range(len(self.layers))):
             layer, k = self.layers[number], kept.pop()
             into = self.pick(self.modules[number], gradient)
@@ -220,30 +230,32 @@ class Llama:
             # MLP
             dy = dx.to(dtype)
             gate, up = k.gate_up.chunk(2, dim=1)
-            dh = dy @ layer.down
-            d_gate_up = torch.empty_like(k.gate_up)
+            dh = product(dy, layer.down)
+            width = k.gate_up.shape[1]
+            # Rows at such distances fall on the same few lines of the cache when read by column.
+            d_gate_up = dy.new_empty(len(dy), width + GAP)[:, :width]
             d_gate, d_up = d_gate_up.chunk(2, dim=1)
             torch.mul(dh, k.opened, out=d_up)
             self.flat.add_product(into.down, dy, k.opened.mul_(up))
             torch.ops.aten.silu_backward.grad_input(dh.mul_(up), gate, grad_input=d_gate)
             self.flat.add_product(into.gate_up, d_gate_up, k.n2 * layer.norm2.to(dtype))
-            dx += norm_backward(d_gate_up @ layer.gate_up, k.n2, k.r2, layer.norm2, into.norm2)
+            da = product(d_gate_up, layer.gate_up)
+            add_norm_backward(dx, da, k.n2, k.r2, layer.norm2, into.norm2)
             # attention
             dy = dx.to(dtype)
             self.flat.add_product(into.o, dy, k.attended)
-            d_attended = (dy @ layer.o).view(len(dy), self.heads, self.size)
+            d_attended = product(dy, layer.o).view(len(dy), self.heads, self.size)
             if is_last:
                 d_attended = spread(d_attended, read, len(batch.ids))
                 dx = spread(dx, read, len(batch.ids))
-            dq, dkv = self.attention.backward(
+            d_turned = self.attention.backward(
                 k.qkv, last_bundles if is_last else bundles, k.weights, d_attended
             )
-            d_turned = torch.cat([dq.float(), dkv[:, : self.groups]], dim=1)
-            dqkv = torch.cat(
-                [rotate(d_turned, cos, -sin).to(dtype), dkv[:, self.groups :].to(dtype)], dim=1
-            ).flatten(1)
+            rotate(d_turned[:, : self.heads + self.groups], cos, against)
+            dqkv = d_turned.to(dtype).flatten(1)
             self.flat.add_product(into.qkv, dqkv, k.n1 * layer.norm1.to(dtype))
-            dx += norm_backward(dqkv @ layer.qkv, k.n1, k.r1, layer.norm1, into.norm1)
+            da = product(dqkv, layer.qkv)
+            add_norm_backward(dx, da, k.n1, k.r1, layer.norm1, into.norm1)
         self.flat.add_rows(self.embedding, batch.ids, dx)
 
 
@@ -261,12 +273,13 @@ class TrunkFunction(torch.autograd.Function):
     def forward(
         ctx: Any, anchor: Tensor, llama: Llama, batch: TreeBatch, read: Tensor, last: str
     ) -> Tensor:
-        keep = ctx.needs_input_grad[0]  # false under no_grad: nothing is kept
-        states, ctx.kept, ctx.final = llama.forward(batch, read, last, keep)
+        ctx.arena = llama.flat.lend()
+        states, ctx.kept, ctx.final = llama.forward(batch, read, last, ctx.arena)
         ctx.llama, ctx.batch, ctx.read, ctx.last = llama, batch, read, last
         return states
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[None, ...]:
         ctx.llama.backward(ctx.batch, ctx.read, ctx.last, ctx.kept, ctx.final, grad)
+        ctx.llama.flat.take_back(ctx.arena)
         return None, None, None, None, None

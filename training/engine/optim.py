@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from training.engine.modeling import Model
 
 PIECE = 2**19  # numbers updated at a time: weights, gradients and both moments fit the cache
-SUMMED = 2**16  # squares summed in float32; more would lose digits
+SUMMED = 2**18  # squares summed in float32; more would lose digits
 
 
 class Optimizer:
