@@ -103,7 +103,8 @@ class Bench:
         exact = {**work, "dtype": "float32", "batches": batches[: self.options.exact_steps]}
         ours, theirs = (self.run(side, task, exact) for side in SIDES)
         gap = largest_gap(ours["losses"], theirs["losses"])
-        print(f"{task}: float32, {len(ours['losses'])} steps: losses differ by at most {gap:.1e}")
+        steps = len(ours["losses"])
+        print(f"{task}: float32, {steps} steps: losses differ by at most {gap:.1e}", flush=True)
         if "logprobs" in ours:
             gap = largest_gap(*(flatten(side["logprobs"]) for side in (ours, theirs)))
             print(f"{task}: float32, summed log-probabilities differ by at most {gap:.1e}")
@@ -112,12 +113,15 @@ class Bench:
         pairs = self.workload.pairs
         rates = [[pairs / r["seconds"] for r in side] for side in (us, them)]
         self.report(task, "pairs/s", rates, target)
-        last = max(1, len(batches) // 4)
-        ends = [statistics.fmean(side[-1]["losses"][-last:]) for side in (us, them)]
-        print(
-            f"{task}: bfloat16, mean loss of the last {last} steps: ours {ends[0]:.5f}, TRL "
-            f"{ends[1]:.5f} ({100 * (ends[0] / ends[1] - 1):+.2f} %)"
-        )
+        last = batches[-max(1, len(batches) // 4) :]
+        ends = [statistics.fmean(side[-1]["losses"][-len(last) :]) for side in (us, them)]
+        self.compare(f"{task}: bfloat16, mean loss of the last {len(last)} steps", ends)
+        final = {**exact, "kind": task, "batches": last}
+        ends = [
+            self.run(SIDES[0], "loss", {**final, "final": self.final(side)})["loss"]
+            for side in SIDES
+        ]
+        self.compare(f"{task}: trained in bfloat16, final loss on these batches in float32", ends)
         peaks = [max(r["peak_gib"] for r in side) for side in (us, them)]
         print(
             f"{task}: peak memory {peaks[0]:.2f} GiB against {peaks[1]:.2f} GiB: "
@@ -133,9 +137,13 @@ class Bench:
                 results[number].append(self.run(side, task, work))
         return results
 
+    def final(self, side: str) -> str:
+        """Where a side leaves the weights it has trained."""
+        return str(self.folder / f"final-{side}")
+
     def run(self, side: str, task: str, work: dict[str, Any]) -> dict[str, Any]:
         path = self.folder / "work.json"
-        path.write_text(json.dumps(work))
+        path.write_text(json.dumps({**work, "save": self.final(side)}))
         environment = os.environ | {"OMP_NUM_THREADS": str(self.options.threads)}
         done = subprocess.run(
             [sys.executable, "-m", side, task, str(path)],
@@ -148,6 +156,11 @@ class Bench:
             sys.exit(f"{side} {task} failed:\n{done.stderr[-4000:]}")
         result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
         return result
+
+    def compare(self, name: str, losses: list[float]) -> None:
+        ours, theirs = losses
+        difference = 100 * (ours / theirs - 1)
+        print(f"{name}: ours {ours:.5f}, TRL {theirs:.5f} ({difference:+.2f} %)", flush=True)
 
     def report(self, name: str, unit: str, rates: list[list[float]], target: float) -> None:
         ours, theirs = rates

@@ -6,6 +6,7 @@ needs (DPO's reference pass) lies within.
 
 import json
 import resource
+import statistics
 import sys
 import time
 from pathlib import Path
@@ -26,9 +27,13 @@ def main() -> None:
     keep_freed_memory()  # as the engine does
     task, work = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
     torch.set_num_threads(work["threads"])
-    result = {"dpo": run_dpo, "reward": run_reward, "sample": run_sample}[task](work)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps(result | {"peak_gib": peak}))
+    tasks = {"dpo": run_dpo, "reward": run_reward, "sample": run_sample, "loss": final_loss}
+    result = tasks[task](work)
+    print(json.dumps({"peak_gib": peak_gib()} | result))
+
+
+def peak_gib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def groups_of(work: dict[str, Any]) -> list[list[Group]]:
@@ -59,13 +64,16 @@ def run_dpo(work: dict[str, Any]) -> dict[str, Any]:
         optimizer.step(work["learning_rate"])
         optimizer.zero_grad()
         losses.append(loss.item())
-    return {
+    result = {
         "seconds": time.perf_counter() - began,
         "reference_seconds": after_reference - began,
+        "peak_gib": peak_gib(),
         "losses": losses,
         # chosen and rejected of each pair, as the rival gives them
         "logprobs": [r.view(-1, 2).tolist() for r in references],
     }
+    policy.save_model(work["save"])
+    return result
 
 
 def run_reward(work: dict[str, Any]) -> dict[str, Any]:
@@ -81,7 +89,30 @@ def run_reward(work: dict[str, Any]) -> dict[str, Any]:
         optimizer.step(work["learning_rate"])
         optimizer.zero_grad()
         losses.append(loss.item())
-    return {"seconds": time.perf_counter() - began, "losses": losses}
+    seconds, peak = time.perf_counter() - began, peak_gib()
+    model.save_model(work["save"])
+    return {"seconds": seconds, "peak_gib": peak, "losses": losses}
+
+
+@torch.no_grad()
+def final_loss(work: dict[str, Any]) -> dict[str, Any]:
+    """The mean loss over the batches, in float32, of the weights in `final`, whoever made them."""
+    losses = []
+    if work["kind"] == "reward":
+        model = load_reward(work["final"], "float32")
+        rewarding = RewardConfig(centering=0.0)
+        losses = [
+            reward.batch_loss(model, collate(groups), rewarding)[0].item()
+            for groups in groups_of(work)
+        ]
+    else:
+        before, after = (load_policy(work[name], "float32") for name in ("model", "final"))
+        config = DPOConfig(beta=0.1)
+        for groups in groups_of(work):
+            batch = collate(groups)
+            reference = dpo.response_logprobs(before, batch)
+            losses.append(dpo.batch_loss(after, batch, reference, config)[0].item())
+    return {"loss": statistics.fmean(losses)}
 
 
 def run_sample(work: dict[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,16 @@ def main() -> None:
     task, work = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
     torch.set_num_threads(work["threads"])
     result = {"dpo": run_dpo, "reward": run_reward, "sample": run_sample}[task](work)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(json.dumps(result | {"peak_gib": peak}))
+    print(json.dumps({"peak_gib": peak_gib()} | result))
+
+
+def peak_gib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+def keep(model: Any, tokenizer: Any, folder: str) -> None:
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def common(work: dict[str, Any], folder: str) -> dict[str, Any]:
@@ -95,12 +103,14 @@ def run_dpo(work: dict[str, Any]) -> dict[str, Any]:
             model=model, args=config, train_dataset=data, processing_class=tokenizer
         )
         trainer.train()
-        seconds = time.perf_counter() - began
+        seconds, peak = time.perf_counter() - began, peak_gib()
+    keep(model, tokenizer, work["save"])
     reference = trainer.train_dataset
     pairs = list(zip(reference["ref_chosen_logps"], reference["ref_rejected_logps"], strict=True))
     size = work["batch_size"]
     return {
         "seconds": seconds,
+        "peak_gib": peak,
         "losses": trainer.kept,
         "logprobs": [pairs[i : i + size] for i in range(0, len(pairs), size)],
     }
@@ -128,8 +138,9 @@ def run_reward(work: dict[str, Any]) -> dict[str, Any]:
             processing_class=tokenizer,
         )
         trainer.train()
-        seconds = time.perf_counter() - began
-    return {"seconds": seconds, "losses": trainer.kept}
+        seconds, peak = time.perf_counter() - began, peak_gib()
+    keep(model, tokenizer, work["save"])
+    return {"seconds": seconds, "peak_gib": peak, "losses": trainer.kept}
 
 
 def run_sample(work: dict[str, Any]) -> dict[str, Any]:
