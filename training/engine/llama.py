@@ -174,7 +174,7 @@ class Llama:
         rotated = self.heads + self.groups
         bundles, last_bundles = (self.attention.bundles(batch, which) for which in ("all", last))
         kept: list[Kept] = []
-        take = arena.take if arena else torch.empty
+        take = arena.take if arena else x.new_empty
         for number, layer in enumerate(self.layers):
             is_last = number == len(self.layers) - 1
             a, n1, r1 = norm(x, layer.norm1, self.eps, dtype)
