@@ -1,12 +1,16 @@
 """People of every kind, and a project with a second one beside it that nobody should reach."""
 
+from pathlib import Path
+
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import caches
+from pytest_django import Settings
 
 from annotation.models import Membership, Project
 from tests.builders import PASSWORD, make_member, make_project
+from training import runner
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +58,18 @@ def manager(project: Project) -> User:
 @pytest.fixture
 def admin(db: None) -> User:
     return User.objects.create_superuser("admin", password=PASSWORD)
+
+
+@pytest.fixture
+def training_folders(settings: Settings, tmp_path: Path) -> None:
+    """Runs, snapshots and models lie in folders of this test."""
+    for name in ("RUNS_DIR", "SNAPSHOTS_DIR", "MODELS_DIR"):
+        folder = tmp_path / "var" / name.lower()
+        folder.mkdir(parents=True)
+        setattr(settings, name, folder)
+
+
+@pytest.fixture
+def quick_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers look at their run twenty times a second."""
+    monkeypatch.setattr(runner, "TICK_SECONDS", 0.05)

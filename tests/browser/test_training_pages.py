@@ -9,9 +9,10 @@ from tests.browser.checks import assert_no_axe_violations, assert_no_sideways_sc
 from tests.browser.conftest import OpenPage
 from tests.builders import make_annotation, make_item, make_prompt
 from tests.training.builders import engine, make_checkpoint, make_run
-from tests.training.conftest import _own_folders, _quick_ticks  # noqa: F401
 from training import runner
 from training.models import Run
+
+pytestmark = pytest.mark.usefixtures("training_folders", "quick_ticks")
 
 HOSTILE = '<img src=x onerror="alert(2)"> <script>alert(1)</script> [x](javascript:alert(3))'
 PAGES = [
