@@ -15,6 +15,7 @@ from annotation.models import (
     Project,
     Prompt,
     Response,
+    text_hash,
 )
 
 PASSWORD = "correct horse battery staple"
@@ -40,8 +41,16 @@ def make_member(
     return user
 
 
-def make_prompt(project: Project, text: str = "", **fields: Any) -> Prompt:
-    """A one-turn prompt, or several turns: user, assistant, user … divided by `|||`."""
+def make_prompt(project: Project, text: str = "", *, split: str = "", **fields: Any) -> Prompt:
+    """A one-turn prompt, or several turns: user, assistant, user … divided by `|||`.
+
+    With `split`, it belongs to a conversation that falls into that split.
+    """
+    if split:
+        names = (f"conversation {next(_numbers)}" for _ in count())
+        fields["conversation_root"] = next(
+            name for name in names if project.split_of(text_hash(name)) == split
+        )
     turns = (text or f"Question {next(_numbers)}?").split("|||")
     messages = [
         {"role": ("user", "assistant")[i % 2], "content": turn} for i, turn in enumerate(turns)

@@ -34,11 +34,9 @@ def make_checkpoint(slug: str = "", **fields: Any) -> Checkpoint:
 def judge_pairs(project: Project, train: int = 3, test: int = 1, **fields: Any) -> None:
     """Judged pairs in both splits, by one annotator of the project."""
     annotator = make_member(project)
-    wanted = {"train": train, "test": test}
-    while any(wanted.values()):
-        prompt = make_prompt(project)
-        if wanted[prompt.split]:
-            wanted[prompt.split] -= 1
+    for split, number in (("train", train), ("test", test)):
+        for _ in range(number):
+            prompt = make_prompt(project, split=split)
             make_annotation(make_item(project, prompt=prompt, **fields), annotator)
 
 
