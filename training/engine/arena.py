@@ -6,15 +6,14 @@ time costs the system as much as the products that fill it.
 """
 
 import math
-import mmap
-import sys
 
 import torch
 from torch import Tensor
 
+from training.engine.memory import mapped
+
 ALIGN = 64  # bytes: a cache line
 RESERVE = 2**36  # bytes of addresses; memory is what is touched of them
-MAP_NORESERVE = 0x4000 if sys.platform == "linux" else 0  # mman.h; not in Python 3.11's mmap
 
 
 class Arena:
@@ -23,14 +22,9 @@ class Arena:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.used = 0
-        self.buffer = torch.empty(0, dtype=torch.uint8)
-        if device.type == "cpu":
-            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | MAP_NORESERVE
-            try:
-                addresses = mmap.mmap(-1, RESERVE, flags=flags)
-            except OSError:  # a limit on them: `take` turns to the heap
-                return
-            self.buffer = torch.frombuffer(addresses, dtype=torch.uint8)
+        reserved = mapped(RESERVE) if device.type == "cpu" else None
+        # Without it, `take` turns to the heap.
+        self.buffer = torch.empty(0, dtype=torch.uint8) if reserved is None else reserved
 
     def begin(self) -> None:
         """Tensors taken before must not be used any more."""

@@ -21,12 +21,15 @@ are computed again there.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from training.engine.arena import Arena
 from training.engine.data import TreeBatch
+from training.engine.kernels import plain
+from training.engine.kernels.plain import Take
 
 STRIP = 128  # queries of one block
 OVERHEAD = 12_000  # a round of operations takes as long as so many (query, key) pairs
@@ -102,56 +105,29 @@ def plan(batch: TreeBatch, *, last: str = "all") -> list[Block]:
 
 
 class Bundle:
-    """U blocks, padded to Q queries and K keys, of a batch of N tokens.
+    """U blocks, padded to Q queries and K keys. A place is a token's number in the batch."""
 
-    Heads are computed in G groups of R, each of which has keys and values of its own. The rows that
-    a bundle reads and writes are those of tensors laid out (G, N, R, D) for queries and (G, N, D)
-    for keys, seen as (…, D).
-    """
-
-    def __init__(
-        self,
-        blocks: Sequence[Block],
-        tokens: int,
-        groups: int,
-        per_group: int,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, blocks: Sequence[Block], device: torch.device) -> None:
         units, queries, keys = (
             len(blocks),
             max(b.length for b in blocks),
             max(b.keys for b in blocks),
         )
-        self.shape = (units, queries, keys)
         lengths = torch.tensor([b.length for b in blocks])[:, None]
         starts = torch.tensor([b.start for b in blocks])[:, None]
-        seen = torch.tensor([b.keys for b in blocks])[:, None]
-        query, key = torch.arange(queries), torch.arange(keys)
+        counts = torch.tensor([b.keys for b in blocks])[:, None]
+        query = torch.arange(queries)
         is_query = query < lengths  # (U, Q)
-        # Padded queries look at the first key, so that no softmax is over nothing.
-        last_seen = torch.where(is_query, seen - lengths + query, 0)
-        self.unseen = (key > last_seen[..., None]).to(device)  # (U, Q, K)
+        self.units = units
+        self.queries = torch.where(is_query, starts + query, -1).flatten().to(device)  # (U Q)
+        # How many keys each query sees; padded ones see the first, so that no softmax is over
+        # nothing.
+        seen = torch.where(is_query, counts - lengths + query + 1, 1)
+        self.seen = seen.to(device, torch.int32)  # (U, Q)
         places = torch.zeros(units, keys, dtype=torch.long)
         for number, block in enumerate(blocks):
             places[number, : block.keys] = torch.cat([torch.arange(*span) for span in block.spans])
-        group, head = torch.arange(groups), torch.arange(per_group)
-        rows = torch.where(is_query, starts + query, 0)
-        rows = ((group[:, None, None] * tokens + rows)[..., None] * per_group + head).flatten()
-        is_real = is_query[..., None].expand(groups, units, queries, per_group).flatten()
-        self.rows = rows.to(device)  # (G U Q R) where the queries stand
-        self.own = is_real.nonzero().squeeze(1).to(device)  # which of them are no padding
-        self.targets = self.rows[self.own]
-        # Their gradients: those of padded queries stand in one more row, which is zero.
-        self.graded = torch.where(is_real, rows, groups * tokens * per_group).to(device)
-        self.places = (group[:, None] * tokens + places.flatten()).flatten().to(device)  # (G U K)
-        self._mask: Tensor | None = None
-
-    def mask(self, dtype: torch.dtype) -> Tensor:
-        """(U, Q, 1, K): −∞ where a query does not see a key, else 0."""
-        if self._mask is None or self._mask.dtype != dtype:
-            zeros = torch.zeros(self.unseen.shape, dtype=dtype, device=self.unseen.device)
-            self._mask = zeros.masked_fill_(self.unseen, float("-inf"))[:, :, None]
-        return self._mask
+        self.keys = places.flatten().to(device)  # (U K); padded ones are never seen
 
 
 def bundled(blocks: list[Block]) -> list[list[Block]]:
@@ -191,101 +167,67 @@ class Attention:
     gradient of its result, and returns that of its input.
     """
 
-    def __init__(self, heads: int, groups: int) -> None:
+    def __init__(self, heads: int, groups: int, kernels: ModuleType = plain) -> None:
         self.heads, self.groups, self.per_group = heads, groups, heads // groups
+        self.kernels = kernels
 
     def bundles(self, batch: TreeBatch, last: str) -> list[Bundle]:
-        count, device = len(batch.ids), batch.ids.device
-        return [
-            Bundle(blocks, count, self.groups, self.per_group, device)
-            for blocks in bundled(plan(batch, last=last))
-        ]
+        blocks = bundled(plan(batch, last=last))
+        return [Bundle(together, batch.ids.device) for together in blocks]
 
-    def by_group(self, x: Tensor, into: Tensor | None = None) -> Tensor:
-        """(N, H, D) → (G N R, D)."""
-        size = x.shape[-1]
-        laid = x.view(len(x), self.groups, self.per_group, size).transpose(0, 1)
-        if into is None:
-            return laid.reshape(-1, size)
-        into.view(laid.shape).copy_(laid)
-        return into
+    def gathered(self, qkv: Tensor, bundle: Bundle) -> tuple[Tensor, Tensor, Tensor]:
+        """The bundle's queries (G U, Q R, D), keys and values (G U, K, D)."""
+        h, g, r = self.heads, self.groups, self.per_group
+        gather, units, size = self.kernels.gather, g * bundle.units, qkv.shape[-1]
+        return (
+            gather(qkv, bundle.queries, 0, g, r).view(units, -1, size),
+            gather(qkv, bundle.keys, h, g, 1).view(units, -1, size),
+            gather(qkv, bundle.keys, h + g, g, 1).view(units, -1, size),
+        )
 
-    def weights(self, q: Tensor, k: Tensor, bundle: Bundle) -> Tensor:
-        """softmax(q kᵀ) over what each query sees, in float32: (G U, Q R, K).
+    def shaped(self, x: Tensor, places: Tensor) -> Tensor:
+        """(G U, …, D) → (G, C, R, D) for C places."""
+        return x.view(self.groups, len(places), -1, x.shape[-1])
 
-        In float32 also because torch's bfloat16 softmax takes half as long again.
-        """
+    def weights(self, q: Tensor, k: Tensor, bundle: Bundle, take: Take) -> Tensor:
+        """softmax(q kᵀ) over what each query sees: (G U, Q R, K)."""
         scores = torch.bmm(q, k.transpose(1, 2))
-        units, length, count = bundle.shape
-        shape = (self.groups, units, length, self.per_group, count)
-        scores.view(shape).add_(bundle.mask(scores.dtype))
-        return torch.softmax(scores, dim=-1, dtype=torch.float32)
-
-    def split(self, qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries (G N R, D), keys and values (G N, D)."""
-        size = qkv.shape[-1]
-        k, v = qkv[:, self.heads :].transpose(0, 1).reshape(2, -1, size).unbind(0)
-        return self.by_group(qkv[:, : self.heads]), k, v
+        p = take(*scores.shape, dtype=scores.dtype)
+        self.kernels.causal_softmax(scores, bundle.seen, self.per_group, p)
+        return p
 
     def forward(
         self, qkv: Tensor, bundles: list[Bundle], out: Tensor, arena: Arena | None
     ) -> list[Tensor | None]:
         """Write the result of every bundle's queries into `out`; return the weights kept."""
-        size = qkv.shape[-1]
-        q, k, v = self.split(qkv)
-        results = torch.empty_like(q)
         budget = KEEP if arena else 0
         kept: list[Tensor | None] = []
         for bundle in bundles:
-            units = self.groups * bundle.shape[0]
-            queries, keys, values = (
-                x.index_select(0, rows).view(units, -1, size)
-                for x, rows in ((q, bundle.rows), (k, bundle.places), (v, bundle.places))
-            )
-            exact = self.weights(queries, keys, bundle)
-            budget -= exact.numel()
-            if arena and budget >= 0:
-                p = arena.take(*exact.shape, dtype=q.dtype).copy_(exact)
-            else:
-                p = exact.to(q.dtype)
-            result = torch.bmm(p, values).view(-1, size)
-            results.index_copy_(0, bundle.targets, result.index_select(0, bundle.own))
+            queries, keys, values = self.gathered(qkv, bundle)
+            budget -= len(queries) * queries.shape[1] * keys.shape[1]
+            take = arena.take if arena and budget >= 0 else qkv.new_empty
+            p = self.weights(queries, keys, bundle, take)
+            result = torch.bmm(p, values)
+            self.kernels.put(self.shaped(result, bundle.queries), bundle.queries, out)
             kept.append(p if budget >= 0 else None)
-        laid = results.view(self.groups, -1, self.per_group, size)
-        out.view(-1, self.groups, self.per_group, size).copy_(laid.transpose(0, 1))
         return kept
 
     def backward(
         self, qkv: Tensor, bundles: list[Bundle], kept: list[Tensor | None], grad: Tensor
     ) -> Tensor:
         """The gradients of queries, keys and values (N, H + 2G, D), float32."""
-        size = qkv.shape[-1]
-        q, k, v = self.split(qkv)
-        d = grad.new_zeros(len(q) + 1, size)
-        self.by_group(grad, d[:-1])
-        dq = torch.zeros_like(q)
-        dkv = torch.zeros(2, *k.shape, device=k.device)
+        h, g, r = self.heads, self.groups, self.per_group
+        into = torch.zeros(qkv.shape, device=qkv.device)
         for bundle, weights in zip(bundles, kept, strict=True):
-            units = self.groups * bundle.shape[0]
-            queries, keys, values, asked = (
-                x.index_select(0, rows).view(units, -1, size)
-                for x, rows in (
-                    (q, bundle.rows),
-                    (k, bundle.places),
-                    (v, bundle.places),
-                    (d, bundle.graded),
-                )
-            )
-            p = self.weights(queries, keys, bundle).to(q.dtype) if weights is None else weights
-            dp = torch.bmm(asked, values.transpose(1, 2))
-            ds = torch._softmax_backward_data(dp, p, -1, p.dtype)
-            own = torch.bmm(ds, keys).view(-1, size).index_select(0, bundle.own)
-            dq.index_copy_(0, bundle.targets, own)
-            for into, weight, by in ((dkv[0], ds, queries), (dkv[1], p, asked)):
-                part = torch.bmm(weight.transpose(1, 2), by).view(-1, size)
-                into.index_add_(0, bundle.places, part.float())
-        result = torch.empty(qkv.shape, device=qkv.device)
-        laid = dq.view(self.groups, -1, self.per_group, size).transpose(0, 1)
-        result[:, : self.heads].unflatten(1, (self.groups, self.per_group)).copy_(laid)
-        result[:, self.heads :].copy_(dkv.view(2 * self.groups, -1, size).transpose(0, 1))
-        return result
+            queries, keys, values = self.gathered(qkv, bundle)
+            asked = self.kernels.gather(grad, bundle.queries, 0, g, r).view_as(queries)
+            p = self.weights(queries, keys, bundle, qkv.new_empty) if weights is None else weights
+            ds = torch.bmm(asked, values.transpose(1, 2))
+            self.kernels.softmax_backward(p, ds)
+            for part, places, first in (
+                (torch.bmm(ds, keys), bundle.queries, 0),
+                (torch.bmm(ds.transpose(1, 2), queries), bundle.keys, h),
+                (torch.bmm(p.transpose(1, 2), asked), bundle.keys, h + g),
+            ):
+                self.kernels.add_at(self.shaped(part, places), places, first, into)
+        return into

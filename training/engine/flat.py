@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from training.engine.arena import Arena
+from training.engine.kernels import kernels_for
+from training.engine.memory import zeros_like
 
 
 class FlatParameters:
@@ -31,6 +33,7 @@ class FlatParameters:
         self.masters = (matrices_buffer, vectors_buffer)
         self.offsets = places | more
         self.weights = matrices_buffer.to(dtype)  # the same tensor when dtype is float32
+        self.kernels = kernels_for(self.weights.device, dtype)
         self.matrix_gradients: Tensor | None = None
         self.vector_gradients = torch.zeros_like(vectors_buffer)
         self.written: dict[int, int] = {}  # start → end of the gradients that were added to
@@ -54,7 +57,7 @@ class FlatParameters:
         matrices = self.vector_gradients  # not looked at
         if is_matrix(parameters[0]):
             if self.matrix_gradients is None:  # not before something is trained
-                self.matrix_gradients = torch.zeros_like(self.weights)
+                self.matrix_gradients = zeros_like(self.weights)
             matrices = self.matrix_gradients
         return self.view(matrices, self.vector_gradients, parameters)
 
@@ -118,7 +121,7 @@ class FlatParameters:
     def complete_gradients(self) -> tuple[Tensor, Tensor]:
         """The gradients of matrices and of vectors; zeros where nothing was added."""
         if self.matrix_gradients is None:
-            self.matrix_gradients = torch.zeros_like(self.weights)
+            self.matrix_gradients = zeros_like(self.weights)
         end = 0
         for start in sorted(self.written):
             self.matrix_gradients[end:start].zero_()

@@ -25,6 +25,8 @@ from training.engine.arena import Arena
 from training.engine.attention import Attention
 from training.engine.data import TreeBatch
 from training.engine.flat import FlatParameters
+from training.engine.kernels import plain
+from training.engine.kernels.plain import Rotation
 from training.engine.products import product
 
 GAP = 32  # numbers between two rows that would else lie a multiple of 2048 bytes apart
@@ -61,47 +63,13 @@ class Kept:
     """What a layer keeps of its forward pass for its backward pass; M ≤ N rows after attention."""
 
     n1: Tensor  # (N, d) x / rms(x)
-    r1: Tensor  # (N, 1) 1 / rms(x)
+    r1: Tensor  # (N, 1) 1 / rms(x), float32
     qkv: Tensor  # (N, H + 2G, D), queries and keys rotated
     weights: list[Tensor | None]
     attended: Tensor  # (M, H D)
     n2: Tensor  # (M, d)
     r2: Tensor  # (M, 1)
     gate_up: Tensor  # (M, 2 f)
-    opened: Tensor  # (M, f) silu of the gate
-
-
-# --- the pieces ----------------------------------------------------------------------------------
-
-
-def norm(x: Tensor, gain: Tensor, eps: float, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
-    """gain ⊙ x / rms(x) in `dtype`, and in float32 x / rms(x) and 1 / rms(x):
-    (N, d), (N, d), (N, 1)."""
-    r = torch.linalg.vecdot(x, x).div_(x.shape[-1]).add_(eps).rsqrt_()[:, None]
-    n = x * r
-    return (n * gain).to(dtype), n, r
-
-
-def add_norm_backward(
-    dx: Tensor, dout: Tensor, n: Tensor, r: Tensor, gain: Tensor, dgain: Tensor
-) -> None:
-    """Add to `dx`, float32, the gradient of x, and to `dgain` that of the gain, given that of
-    `norm`'s result."""
-    dout, n = dout.float(), n.float()
-    weighted = dout * n
-    dgain += weighted.sum(0)
-    inner = weighted.mv(gain).div_(-n.shape[-1])[:, None].mul_(r)
-    dx.addcmul_(torch.mul(dout, gain, out=weighted), r).addcmul_(n, inner)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Rotary embedding in place: x (N, heads, D), cos and sin (N, heads, D/2), all float32."""
-    half = x.shape[-1] // 2
-    a, b = x[..., :half], x[..., half:]
-    turned = (b * cos).addcmul_(a, sin)
-    a.mul_(cos).addcmul_(b, sin, value=-1)
-    b.copy_(turned)
-    return x
 
 
 class Llama:
@@ -118,7 +86,8 @@ class Llama:
         self.groups: int = config.num_key_value_heads
         self.size: int = getattr(config, "head_dim", None) or config.hidden_size // self.heads
         self.rotary = trunk.rotary_emb
-        self.attention = Attention(self.heads, self.groups)
+        self.kernels = flat.kernels
+        self.attention = Attention(self.heads, self.groups, self.kernels)
         self.embedding: nn.Parameter = trunk.embed_tokens.weight
         self.gain: nn.Parameter = trunk.norm.weight
         self.modules = list(trunk.layers)
@@ -135,14 +104,12 @@ class Llama:
             norm2=view(layer.post_attention_layernorm.weight),
         )
 
-    def rotations(self, position_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """cos and sin (N, H + G, D/2); those of the queries carry the 1/√D of attention."""
+    def rotation(self, position_ids: Tensor) -> Rotation:
+        """How the queries and keys of these tokens are turned; queries carry attention's 1/√D."""
         like = torch.empty(0, dtype=torch.float32, device=position_ids.device)
-        cos, sin = self.rotary(like, position_ids[None])
-        scale = torch.ones(self.heads + self.groups, 1, device=position_ids.device)
-        scale[: self.heads] = self.size**-0.5
-        half = self.size // 2
-        return cos[0, :, None, :half] * scale, sin[0, :, None, :half] * scale
+        waves = self.rotary(like, position_ids[None])
+        cos, sin = (wave[0, :, : self.size // 2].contiguous() for wave in waves)
+        return Rotation(cos, sin, self.heads + self.groups, self.heads, self.size**-0.5)
 
     # --- forward ---------------------------------------------------------------------------------
 
@@ -168,20 +135,20 @@ class Llama:
 
         `seen` is shown each layer's number and rotated queries, keys and values (N, H + 2G, D).
         """
-        dtype = self.flat.dtype
+        dtype, ops = self.flat.dtype, self.kernels
         x = F.embedding(batch.ids, self.embedding)
-        cos, sin = self.rotations(batch.position_ids)
-        rotated = self.heads + self.groups
+        rotation = self.rotation(batch.position_ids)
         bundles, last_bundles = (self.attention.bundles(batch, which) for which in ("all", last))
         kept: list[Kept] = []
+        keep = arena.take if arena else None
         take = arena.take if arena else x.new_empty
+        added: Tensor | None = None  # what the layer before adds to x
         for number, layer in enumerate(self.layers):
             is_last = number == len(self.layers) - 1
-            a, n1, r1 = norm(x, layer.norm1, self.eps, dtype)
+            a, n1, r1 = ops.add_norm(x, added, layer.norm1, self.eps, dtype, keep)
             qkv = product(a, layer.qkv.t(), take(len(x), len(layer.qkv), dtype=dtype))
             qkv = qkv.view(len(x), -1, self.size)
-            turning = qkv[:, :rotated]
-            turning.copy_(rotate(turning.float(), cos, sin))
+            ops.rotate(qkv, rotation)
             if seen is not None:
                 seen(number, qkv)
             attended = take(len(x), self.heads, self.size, dtype=dtype)
@@ -191,18 +158,14 @@ class Llama:
             if is_last:
                 x, attended = x[read], attended[read]
             attended = attended.flatten(1)
-            x.add_(product(attended, layer.o.t()))
-            a, n2, r2 = norm(x, layer.norm2, self.eps, dtype)
+            added = product(attended, layer.o.t())
+            a, n2, r2 = ops.add_norm(x, added, layer.norm2, self.eps, dtype, keep)
             gate_up = product(a, layer.gate_up.t(), take(len(x), len(layer.gate_up), dtype=dtype))
-            gate, up = gate_up.chunk(2, dim=1)
-            opened = take(*gate.shape, dtype=dtype)
-            torch.ops.aten.silu.out(gate, out=opened)
-            x.add_(product(opened * up if arena else opened.mul_(up), layer.down.t()))
+            added = product(ops.swiglu(gate_up), layer.down.t())
             if arena:
-                n1, n2 = (take(*n.shape, dtype=dtype).copy_(n) for n in (n1, n2))
-                kept.append(Kept(n1, r1, qkv, weights, attended, n2, r2, gate_up, opened))
-        out, n, r = norm(x, self.gain, self.eps, torch.float32)
-        return out, kept, (n, r)
+                kept.append(Kept(n1, r1, qkv, weights, attended, n2, r2, gate_up))
+        out, _, r = plain.add_norm(x, added, self.gain, self.eps, torch.float32, None)
+        return out, kept, (x.mul_(r), r)
 
     # --- backward --------------------------------------------------------------------------------
 
@@ -216,33 +179,26 @@ class Llama:
         grad: Tensor,
     ) -> None:
         """Add the weights' gradients, given that of the states, to `flat`; uses up `kept`."""
-        dtype = self.flat.dtype
+        dtype, ops = self.flat.dtype, self.kernels
         gradient = self.flat.gradient
-        cos, sin = self.rotations(batch.position_ids)
+        rotation = self.rotation(batch.position_ids)
         bundles, last_bundles = (self.attention.bundles(batch, which) for which in ("all", last))
-        against = -sin
         dx = torch.zeros_like(grad)
-        add_norm_backward(dx, grad, *final, self.gain, gradient(self.gain))
+        dy = plain.add_norm_backward(dx, grad, *final, self.gain, gradient(self.gain)).to(dtype)
         for number in reversed(range(len(self.layers))):
             layer, k = self.layers[number], kept.pop()
             into = self.pick(self.modules[number], gradient)
             is_last = number == len(self.layers) - 1
             # MLP
-            dy = dx.to(dtype)
-            gate, up = k.gate_up.chunk(2, dim=1)
             dh = product(dy, layer.down)
             width = k.gate_up.shape[1]
             # Rows at such distances fall on the same few lines of the cache when read by column.
             d_gate_up = dy.new_empty(len(dy), width + GAP)[:, :width]
-            d_gate, d_up = d_gate_up.chunk(2, dim=1)
-            torch.mul(dh, k.opened, out=d_up)
-            self.flat.add_product(into.down, dy, k.opened.mul_(up))
-            torch.ops.aten.silu_backward.grad_input(dh.mul_(up), gate, grad_input=d_gate)
+            self.flat.add_product(into.down, dy, ops.swiglu_backward(k.gate_up, dh, d_gate_up))
             self.flat.add_product(into.gate_up, d_gate_up, k.n2 * layer.norm2.to(dtype))
             da = product(d_gate_up, layer.gate_up)
-            add_norm_backward(dx, da, k.n2, k.r2, layer.norm2, into.norm2)
+            dy = ops.add_norm_backward(dx, da, k.n2, k.r2, layer.norm2, into.norm2)
             # attention
-            dy = dx.to(dtype)
             self.flat.add_product(into.o, dy, k.attended)
             d_attended = product(dy, layer.o).view(len(dy), self.heads, self.size)
             if is_last:
@@ -251,11 +207,10 @@ class Llama:
             d_turned = self.attention.backward(
                 k.qkv, last_bundles if is_last else bundles, k.weights, d_attended
             )
-            rotate(d_turned[:, : self.heads + self.groups], cos, against)
-            dqkv = d_turned.to(dtype).flatten(1)
+            dqkv = ops.rotate_back(d_turned, rotation, dtype).flatten(1)
             self.flat.add_product(into.qkv, dqkv, k.n1 * layer.norm1.to(dtype))
             da = product(dqkv, layer.qkv)
-            add_norm_backward(dx, da, k.n1, k.r1, layer.norm1, into.norm1)
+            dy = ops.add_norm_backward(dx, da, k.n1, k.r1, layer.norm1, into.norm1)
         self.flat.add_rows(self.embedding, batch.ids, dx)
 
 

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from training.engine.configs import TrainConfig
 from training.engine.flat import FlatParameters
+from training.engine.memory import zeros_like
 
 if TYPE_CHECKING:
     from training.engine.modeling import Model
@@ -82,8 +83,8 @@ class FlatOptimizer:
         self.flat = flat
         self.config = config
         self.moments = {
-            "exp_avg": [torch.zeros_like(master) for master in flat.masters],
-            "exp_avg_sq": [torch.zeros_like(master) for master in flat.masters],
+            "exp_avg": [zeros_like(master) for master in flat.masters],
+            "exp_avg_sq": [zeros_like(master) for master in flat.masters],
         }
         self.steps = torch.zeros((), dtype=torch.float32, device=flat.weights.device)
 

@@ -1,0 +1,296 @@
+/* What lies between a layer's matrix products, each in one pass over memory.
+
+   Numbers are float (f32) or bfloat16 (bf16: the upper half of a float); sums run in float. Every
+   function shares its rows out to `threads` OpenMP threads, and what a row gives does not depend on
+   how many there are, except the gains' gradients, which are summed thread by thread.
+
+   The same in torch, and what each function means, stands in plain.py; a test compares the two. */
+
+#include <math.h>
+#include <omp.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef uint16_t bf16;
+
+static inline float widen(bf16 x) {
+    uint32_t bits = (uint32_t)x << 16;
+    float out;
+    memcpy(&out, &bits, 4);
+    return out;
+}
+
+static inline bf16 narrow(float x) { /* to the nearest, ties to even; NaN stays NaN */
+    uint32_t bits;
+    memcpy(&bits, &x, 4);
+    uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    return (bf16)((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
+}
+
+static inline float exp_of(float x) { /* within 2e-7 of e^x; 0 below -87; NaN stays NaN */
+    float low = x < -87.0f ? -87.0f : x;
+    float y = low > 88.0f ? 88.0f : low;
+    float n = __builtin_floorf(y * 1.44269504f + 0.5f);
+    float r = y - n * 0.693359375f + n * 2.12194440e-4f; /* y - n ln 2, ln 2 in two parts */
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, 4);
+    return x < -87.0f ? 0.0f : p * power;
+}
+
+static inline float sigmoid(float x) { return 1.0f / (1.0f + exp_of(-x)); }
+
+/* --- norms ------------------------------------------------------------------------------------ */
+
+void add_norm(long rows, long d, float *x, const bf16 *p, const float *gain, float eps, bf16 *out,
+              bf16 *n, float *r, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++) {
+        float *xi = x + i * d, sum = 0;
+        if (p) {
+            const bf16 *pi = p + i * d;
+#pragma omp simd
+            for (long j = 0; j < d; j++) xi[j] += widen(pi[j]);
+        }
+#pragma omp simd reduction(+ : sum)
+        for (long j = 0; j < d; j++) sum += xi[j] * xi[j];
+        float ri = 1.0f / sqrtf(sum / d + eps);
+        bf16 *o = out + i * d;
+        r[i] = ri;
+#pragma omp simd
+        for (long j = 0; j < d; j++) o[j] = narrow(xi[j] * ri * gain[j]);
+        if (n) {
+            bf16 *ni = n + i * d;
+#pragma omp simd
+            for (long j = 0; j < d; j++) ni[j] = narrow(xi[j] * ri);
+        }
+    }
+}
+
+/* `sums` is (threads, d) of zeros. */
+void add_norm_backward(long rows, long d, float *dx, const bf16 *dout, const bf16 *n, const float *r,
+                       const float *gain, float *dgain, bf16 *narrowed, float *sums, int threads) {
+#pragma omp parallel num_threads(threads)
+    {
+        float *own = sums + omp_get_thread_num() * d;
+#pragma omp for schedule(static)
+        for (long i = 0; i < rows; i++) {
+            const bf16 *g = dout + i * d, *ni = n + i * d;
+            float *x = dx + i * d, inner = 0;
+#pragma omp simd reduction(+ : inner)
+            for (long j = 0; j < d; j++) {
+                float weighted = widen(g[j]) * widen(ni[j]);
+                own[j] += weighted;
+                inner += weighted * gain[j];
+            }
+            inner /= d;
+            bf16 *o = narrowed + i * d;
+#pragma omp simd
+            for (long j = 0; j < d; j++) {
+                x[j] += r[i] * (widen(g[j]) * gain[j] - widen(ni[j]) * inner);
+                o[j] = narrow(x[j]);
+            }
+        }
+    }
+    for (int t = 0; t < threads; t++)
+        for (long j = 0; j < d; j++) dgain[j] += sums[t * d + j];
+}
+
+/* --- rotary embedding ------------------------------------------------------------------------- */
+
+void rotate(long rows, long heads, long turned, long scaled, long size, bf16 *x, const float *cos,
+            const float *sin, float scale, int threads) {
+    long half = size / 2;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++)
+        for (long h = 0; h < turned; h++) {
+            bf16 *a = x + (i * heads + h) * size, *b = a + half;
+            const float *c = cos + i * half, *s = sin + i * half;
+            float by = h < scaled ? scale : 1.0f;
+#pragma omp simd
+            for (long j = 0; j < half; j++) {
+                float first = widen(a[j]) * by, second = widen(b[j]) * by;
+                a[j] = narrow(first * c[j] - second * s[j]);
+                b[j] = narrow(second * c[j] + first * s[j]);
+            }
+        }
+}
+
+void rotate_back(long rows, long heads, long turned, long scaled, long size, const float *d,
+                 const float *cos, const float *sin, float scale, bf16 *out, int threads) {
+    long half = size / 2;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++)
+        for (long h = 0; h < heads; h++) {
+            const float *a = d + (i * heads + h) * size, *b = a + half;
+            bf16 *o = out + (i * heads + h) * size;
+            const float *c = cos + i * half, *s = sin + i * half;
+            if (h < turned) {
+                float by = h < scaled ? scale : 1.0f;
+#pragma omp simd
+                for (long j = 0; j < half; j++) {
+                    o[j] = narrow(by * (a[j] * c[j] + b[j] * s[j]));
+                    o[j + half] = narrow(by * (b[j] * c[j] - a[j] * s[j]));
+                }
+            } else {
+#pragma omp simd
+                for (long j = 0; j < size; j++) o[j] = narrow(a[j]);
+            }
+        }
+}
+
+/* --- the gated MLP ---------------------------------------------------------------------------- */
+
+void swiglu(long rows, long f, const bf16 *gate_up, bf16 *out, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++) {
+        const bf16 *gate = gate_up + i * 2 * f, *up = gate + f;
+        bf16 *o = out + i * f;
+#pragma omp simd
+        for (long j = 0; j < f; j++) {
+            float g = widen(gate[j]);
+            o[j] = narrow(g * sigmoid(g) * widen(up[j]));
+        }
+    }
+}
+
+void swiglu_backward(long rows, long f, const bf16 *gate_up, const bf16 *dout, bf16 *out, bf16 *d,
+                     long d_stride, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++) {
+        const bf16 *gate = gate_up + i * 2 * f, *up = gate + f, *di = dout + i * f;
+        bf16 *o = out + i * f, *d_gate = d + i * d_stride, *d_up = d_gate + f;
+#pragma omp simd
+        for (long j = 0; j < f; j++) {
+            float g = widen(gate[j]), u = widen(up[j]), by = widen(di[j]);
+            float s = sigmoid(g), opened = g * s;
+            o[j] = narrow(opened * u);
+            d_up[j] = narrow(by * opened);
+            d_gate[j] = narrow(by * u * (s + opened * (1.0f - s)));
+        }
+    }
+}
+
+/* --- attention -------------------------------------------------------------------------------- */
+
+void gather(long count, const int64_t *places, const bf16 *x, long heads, long first, long groups,
+            long per_group, long size, bf16 *out, int threads) {
+    long bytes = per_group * size * sizeof(bf16);
+#pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
+    for (long g = 0; g < groups; g++)
+        for (long i = 0; i < count; i++) {
+            bf16 *o = out + (g * count + i) * per_group * size;
+            if (places[i] < 0) memset(o, 0, bytes);
+            else memcpy(o, x + (places[i] * heads + first + g * per_group) * size, bytes);
+        }
+}
+
+void put(long count, const int64_t *places, const bf16 *x, long groups, long per_group, long size,
+         bf16 *out, int threads) {
+    long bytes = per_group * size * sizeof(bf16), heads = groups * per_group;
+#pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
+    for (long g = 0; g < groups; g++)
+        for (long i = 0; i < count; i++)
+            if (places[i] >= 0)
+                memcpy(out + (places[i] * heads + g * per_group) * size,
+                       x + (g * count + i) * per_group * size, bytes);
+}
+
+/* Each thread adds to tokens of its own, in the order of `places`. */
+void add_at(long count, const int64_t *places, const bf16 *x, long tokens, long heads, long first,
+            long groups, long per_group, long size, float *out, int threads) {
+    long width = per_group * size;
+#pragma omp parallel num_threads(threads)
+    {
+        long t = omp_get_thread_num(), all = omp_get_num_threads();
+        long low = tokens * t / all, high = tokens * (t + 1) / all;
+        for (long g = 0; g < groups; g++)
+            for (long i = 0; i < count; i++) {
+                if (places[i] < low || places[i] >= high) continue;
+                float *o = out + (places[i] * heads + first + g * per_group) * size;
+                const bf16 *xi = x + (g * count + i) * width;
+#pragma omp simd
+                for (long j = 0; j < width; j++) o[j] += widen(xi[j]);
+            }
+    }
+}
+
+/* Row i of `rows` belongs to query i / per_group, of which there are `queries`, over and over. */
+void causal_softmax(long rows, long keys, long queries, long per_group, const bf16 *scores,
+                    const int32_t *seen, bf16 *out, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++) {
+        const bf16 *z = scores + i * keys;
+        bf16 *o = out + i * keys;
+        long n = seen[i / per_group % queries];
+        float largest = -INFINITY, sum = 0;
+        float e[n];
+#pragma omp simd reduction(max : largest)
+        for (long j = 0; j < n; j++) largest = widen(z[j]) > largest ? widen(z[j]) : largest;
+#pragma omp simd reduction(+ : sum)
+        for (long j = 0; j < n; j++) {
+            e[j] = exp_of(widen(z[j]) - largest);
+            sum += e[j];
+        }
+        float by = 1.0f / sum;
+#pragma omp simd
+        for (long j = 0; j < n; j++) o[j] = narrow(e[j] * by);
+        memset(o + n, 0, (keys - n) * sizeof(bf16));
+    }
+}
+
+void softmax_backward(long rows, long keys, const bf16 *p, bf16 *d, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++) {
+        const bf16 *pi = p + i * keys;
+        bf16 *di = d + i * keys;
+        float inner = 0;
+#pragma omp simd reduction(+ : inner)
+        for (long j = 0; j < keys; j++) inner += widen(pi[j]) * widen(di[j]);
+#pragma omp simd
+        for (long j = 0; j < keys; j++) di[j] = narrow(widen(pi[j]) * (widen(di[j]) - inner));
+    }
+}
+
+/* --- the head --------------------------------------------------------------------------------- */
+
+void vocabulary_softmax(long rows, long words, bf16 *z, float by, float *lse, long keep, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++) {
+        bf16 *zi = z + i * words;
+        float largest = -INFINITY, sum = 0;
+#pragma omp simd reduction(max : largest)
+        for (long j = 0; j < words; j++) largest = widen(zi[j]) > largest ? widen(zi[j]) : largest;
+        largest *= by;
+        double total = 0; /* in blocks: a float loses digits over 50,000 words */
+        for (long from = 0; from < words; from += 1024) {
+            long to = from + 1024 < words ? from + 1024 : words;
+            sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (long j = from; j < to; j++) sum += exp_of(widen(zi[j]) * by - largest);
+            total += sum;
+        }
+        lse[i] = largest + (float)log(total);
+        if (keep) {
+            float whole = lse[i];
+#pragma omp simd
+            for (long j = 0; j < words; j++) zi[j] = narrow(exp_of(widen(zi[j]) * by - whole));
+        }
+    }
+}
+
+void scale_rows(long rows, long words, bf16 *x, const float *by, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < rows; i++) {
+        bf16 *xi = x + i * words;
+#pragma omp simd
+        for (long j = 0; j < words; j++) xi[j] = narrow(widen(xi[j]) * by[i]);
+    }
+}
