@@ -93,15 +93,14 @@ def turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 def swiglu(gate_up: Tensor) -> Tensor:
     """silu(gate) ⊙ up: (N, 2f) → (N, f)."""
     gate, up = gate_up.chunk(2, dim=1)
-    opened: Tensor = F.silu(gate)
-    return opened.mul_(up)
+    return F.silu(gate).mul_(up)
 
 
 def swiglu_backward(gate_up: Tensor, dout: Tensor, d_gate_up: Tensor) -> Tensor:
     """Write the gradient of `gate_up`, given that of the result; return the result again."""
     gate, up = gate_up.chunk(2, dim=1)
     d_gate, d_up = d_gate_up.chunk(2, dim=1)
-    opened: Tensor = F.silu(gate)
+    opened = F.silu(gate)
     torch.mul(dout, opened, out=d_up)
     d_gate.copy_(torch.ops.aten.silu_backward(dout * up, gate))
     return opened.mul_(up)
@@ -115,7 +114,8 @@ def gather(x: Tensor, places: Tensor, first: int, groups: int, per_group: int) -
     (N, heads, D): (G, C, R, D). Zeros where a place is -1."""
     heads = x[:, first : first + groups * per_group]
     found = heads[places.clamp_min(0)].masked_fill_((places < 0)[:, None, None], 0.0)
-    return found.unflatten(1, (groups, per_group)).transpose(0, 1).contiguous()
+    laid: Tensor = found.unflatten(1, (groups, per_group)).transpose(0, 1)
+    return laid.contiguous()
 
 
 def put(x: Tensor, places: Tensor, out: Tensor) -> None:
