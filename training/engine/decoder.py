@@ -9,7 +9,7 @@ rows are bound by reading the weights; where the processor offers it these are l
 once (oneDNN's packed format) instead of at every product.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -17,20 +17,11 @@ from torch.nn import functional as F
 
 from training.engine.data import Group, collate
 from training.engine.llama import Llama
+from training.engine.products import packed
 
 GROW = (
     64  # positions by which the cache grows; products read all of it, whole is faster than a part
 )
-
-Product = Callable[[Tensor], Tensor]
-
-
-def product(weight: Tensor, rows: int) -> Product:
-    """x → x Wᵀ, with W packed where that helps: bfloat16 on a processor, for about `rows` rows."""
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16:
-        packed = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
-        return lambda x: torch.ops.mkldnn._linear_pointwise(x, packed, None, "none", [], "")
-    return lambda x: F.linear(x, weight)
 
 
 class Decoder:
@@ -42,15 +33,15 @@ class Decoder:
         self.layers = [
             (
                 layer.norm1,
-                product(interleaved(layer.qkv, llama), rows),
-                product(layer.o, rows),
+                packed(interleaved(layer.qkv, llama), rows),
+                packed(layer.o, rows),
                 layer.norm2,
-                product(layer.gate_up, rows),
-                product(layer.down, rows),
+                packed(layer.gate_up, rows),
+                packed(layer.down, rows),
             )
             for layer in llama.layers
         ]
-        self.head = product(head, rows)
+        self.head = packed(head, rows)
         self.order = pairwise_order(llama.size).to(self.device)
         self.rows, self.capacity = rows, 0
         self.keys: list[Tensor] = []

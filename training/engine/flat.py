@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from training.engine.arena import Arena
 from training.engine.kernels import kernels_for
 from training.engine.memory import zeros_like
+from training.engine.products import HAS_TILES, Product, packed, product
 
 
 class FlatParameters:
@@ -38,11 +39,13 @@ class FlatParameters:
         self.vector_gradients = torch.zeros_like(vectors_buffer)
         self.written: dict[int, int] = {}  # start → end of the gradients that were added to
         self.arenas: list[Arena] = []  # at rest
+        self.packs: dict[int, Product] = {}  # by where a weight begins
         for parameter in vectors:  # autograd adds to these where it meets them
             parameter.grad = self.gradient(parameter)
 
     def renew(self) -> None:
         """Copy the parameters, which somebody changed, into the compute dtype."""
+        self.packs.clear()
         if self.weights is not self.masters[0]:
             self.weights.copy_(self.masters[0])
 
@@ -72,6 +75,19 @@ class FlatParameters:
             end += parameter.numel()
         buffer = matrices if is_matrix(first) else vectors
         return buffer[start:end].view(-1, *first.shape[1:])
+
+    def packed(self, weight: Tensor, rows: int) -> Product:
+        """x → x Wᵀ for a weight of this buffer, laid out for products until weights change.
+
+        Worth it where a weight is read by many passes before it is trained on. Tiles (AMX) want
+        their products cut (products.py), which a layout made beforehand cannot be.
+        """
+        start = int(weight.storage_offset())
+        if HAS_TILES:
+            return lambda x: product(x, weight.t())
+        if start not in self.packs:
+            self.packs[start] = packed(weight, rows)
+        return self.packs[start]
 
     # --- what passes keep ------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from training.engine.attention import Attention
 from training.engine.data import TreeBatch
 from training.engine.flat import FlatParameters
 from training.engine.kernels import plain
-from training.engine.kernels.plain import Rotation
+from training.engine.kernels.plain import Rotation, Take
 from training.engine.products import product
 
 GAP = 32  # numbers between two rows that would else lie a multiple of 2048 bytes apart
@@ -141,31 +141,35 @@ class Llama:
         bundles, last_bundles = (self.attention.bundles(batch, which) for which in ("all", last))
         kept: list[Kept] = []
         keep = arena.take if arena else None
-        take = arena.take if arena else x.new_empty
         added: Tensor | None = None  # what the layer before adds to x
         for number, layer in enumerate(self.layers):
             is_last = number == len(self.layers) - 1
             a, n1, r1 = ops.add_norm(x, added, layer.norm1, self.eps, dtype, keep)
-            qkv = product(a, layer.qkv.t(), take(len(x), len(layer.qkv), dtype=dtype))
-            qkv = qkv.view(len(x), -1, self.size)
+            qkv = self.multiply(a, layer.qkv, keep).view(len(x), -1, self.size)
             ops.rotate(qkv, rotation)
             if seen is not None:
                 seen(number, qkv)
-            attended = take(len(x), self.heads, self.size, dtype=dtype)
+            attended = (keep or a.new_empty)(len(x), self.heads, self.size, dtype=dtype)
             weights = self.attention.forward(
                 qkv, last_bundles if is_last else bundles, attended, arena
             )
             if is_last:
                 x, attended = x[read], attended[read]
             attended = attended.flatten(1)
-            added = product(attended, layer.o.t())
+            added = self.multiply(attended, layer.o, keep and a.new_empty)
             a, n2, r2 = ops.add_norm(x, added, layer.norm2, self.eps, dtype, keep)
-            gate_up = product(a, layer.gate_up.t(), take(len(x), len(layer.gate_up), dtype=dtype))
-            added = product(ops.swiglu(gate_up), layer.down.t())
+            gate_up = self.multiply(a, layer.gate_up, keep)
+            added = self.multiply(ops.swiglu(gate_up), layer.down, keep and a.new_empty)
             if arena:
                 kept.append(Kept(n1, r1, qkv, weights, attended, n2, r2, gate_up))
         out, _, r = plain.add_norm(x, added, self.gain, self.eps, torch.float32, None)
         return out, kept, (x.mul_(r), r)
+
+    def multiply(self, x: Tensor, weight: Tensor, take: Take | None) -> Tensor:
+        """x Wᵀ, in memory from `take`; without it, in a pass that trains nothing, by W packed."""
+        if take is None:
+            return self.flat.packed(weight, len(x))(x)
+        return product(x, weight.t(), take(len(x), len(weight), dtype=x.dtype))
 
     # --- backward --------------------------------------------------------------------------------
 

@@ -91,6 +91,7 @@ class FlatOptimizer:
     def step(self, lr: float) -> Tensor:
         """One update at learning rate `lr`; returns the gradient's norm before clipping."""
         gradients = self.flat.complete_gradients()
+        self.flat.packs.clear()
         norm: Tensor = torch.stack([norm_of(gradient) for gradient in gradients]).norm()
         limit = self.config.max_grad_norm
         divisor = ((norm + 1e-6) / limit).clamp_min(1.0) if limit else torch.ones_like(norm)

@@ -6,8 +6,13 @@ Cut into lower pieces they do not. Measured heights are in `IDLE`; elsewhere, an
 machine, a product is left whole.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
+
+Product = Callable[[Tensor], Tensor]
 
 IDLE = (  # results up to so wide; heights between which a thread idles
     (640, 560, 1280),
@@ -39,3 +44,14 @@ def piece(rows: int, depth: int, width: int) -> int:
                 return -(-rows // -(-rows // limit))
             break
     return rows
+
+
+def packed(weight: Tensor, rows: int) -> Product:
+    """x → x Wᵀ, with W laid out once as the product reads it, for about `rows` rows.
+
+    Only bfloat16 on a processor has such a layout (oneDNN's). The result is that of `product`.
+    """
+    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16:
+        laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
+        return lambda x: torch.ops.mkldnn._linear_pointwise(x, laid_out, None, "none", [], "")
+    return lambda x: F.linear(x, weight)

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from training.engine import products
 from training.engine.arena import Arena
+from training.engine.flat import FlatParameters
 from training.engine.products import piece, product
 
 
@@ -51,3 +53,17 @@ def test_what_an_arena_cannot_hold_comes_from_the_heap(monkeypatch: pytest.Monke
 def test_an_arena_does_without_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.engine.arena.RESERVE", 2**62)
     assert Arena(torch.device("cpu")).take(3, dtype=torch.float32).fill_(1.0).tolist() == [1.0] * 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_packed_weight_gives_the_same_product_until_weights_change(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    weight = nn.Parameter(torch.randn(40, 24))
+    flat = FlatParameters([("weight", weight)], dtype)
+    x = torch.randn(7, 24).to(dtype)
+    for _ in range(2):
+        expected = product(x, flat.weight(weight).t())
+        torch.testing.assert_close(flat.packed(flat.weight(weight), 7)(x), expected)
+        with torch.no_grad():
+            weight.mul_(-1)
+        flat.renew()
