@@ -30,7 +30,8 @@ SIDES = ("benchmarks.ours", "benchmarks.rival_trl")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("tasks", nargs="*", choices=[[], *TASKS], default=list(TASKS))
+    # argparse holds the default against the choices, too
+    parser.add_argument("tasks", nargs="*", choices=[[], *TASKS], default=[], metavar="TASK")
     parser.add_argument(
         "--data", type=Path, help="a preference file (HH or TRL); default: generated"
     )
@@ -44,7 +45,7 @@ def main() -> None:
     model = options.model or demo_model()
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, model, Path(folder))
-        for task in options.tasks:
+        for task in options.tasks or TASKS:
             getattr(bench, task)()
 
 

@@ -15,6 +15,7 @@ from training.models import Run
 pytestmark = pytest.mark.usefixtures("training_folders", "quick_ticks")
 
 HOSTILE = '<img src=x onerror="alert(2)"> <script>alert(1)</script> [x](javascript:alert(3))'
+WIDE = f"```python\n{'x' * 300} = 1\n```\n\n| {'a | ' * 40}\n|{'---|' * 40}\n| {'1 | ' * 40}"
 PAGES = [
     "runs/",
     "runs/new/reward/",
@@ -43,7 +44,8 @@ def runs(project: Project) -> list[Run]:
     scripts = (["--steps", 30], ["--fail", "Diverged: the loss is nan at step 3"], ["--samples"])
     for run, arguments in zip(made, scripts, strict=True):
         runner.carry_out(run.pk, command=engine(*arguments))
-    made[2].samples.create(prompt=make_prompt(project, HOSTILE), text=HOSTILE)
+    for text in (HOSTILE, WIDE):
+        made[2].samples.create(prompt=make_prompt(project, text), text=text)
     return [*made, make_run(project, checkpoint=old)]
 
 
