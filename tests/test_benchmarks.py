@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("tasks", [[], ["sample"], ["reward", "dpo"]])
+@pytest.mark.parametrize("tasks", [[], ["reward", "dpo"]])
 def test_tasks_may_be_named_or_not(tasks: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks", *tasks, "--model", str(tmp_path / "no_model")]
     done = subprocess.run(command, capture_output=True, text=True)
