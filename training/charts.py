@@ -124,15 +124,14 @@ def figures(result: Mapping[str, Any], latest: Mapping[str, float]) -> list[Figu
     shown: list[Figure] = []
     facts = {**latest, **result}
     if "test_accuracy" in facts:
-        error = facts.get("test_accuracy_se")
-        note = f"± {percent(error)}, " if error is not None else ""
+        spread = spread_of(facts)
         before = facts.get("test_accuracy_before")
         was = f"; {percent(before)} before" if before is not None else ""
         shown.append(
             Figure(
                 "Held-out accuracy",
                 percent(facts["test_accuracy"]),
-                f"{note}n = {facts.get('test_n', 0):.0f}{was}",
+                f"{spread}{', ' if spread else ''}n = {facts.get('test_n', 0):.0f}{was}",
             )
         )
     if "test_loss" in facts:
@@ -152,6 +151,13 @@ def figures(result: Mapping[str, Any], latest: Mapping[str, float]) -> list[Figu
     if "peak_memory_gib" in result:
         shown.append(Figure("Peak memory", f"{result['peak_memory_gib']:.1f}", "GiB"))
     return shown
+
+
+def spread_of(facts: Mapping[str, Any]) -> str:
+    """The standard error of the held-out accuracy. Where few pairs all turn out alike it is
+    estimated as 0, which would say that the figure is sure: then nothing is said."""
+    error = facts.get("test_accuracy_se")
+    return f"± {percent(error)}" if error else ""
 
 
 def percent(share: float) -> str:

@@ -145,10 +145,10 @@ def headline(run: Run) -> str:
         count = result["items_queued"]
         return f"{count} {'pair' if count == 1 else 'pairs'} queued for judging"
     if "test_accuracy" in result:
-        error = result.get("test_accuracy_se")
-        spread = f" ± {100 * error:.0f} %" if error is not None else ""
+        accuracy = charts.percent(result["test_accuracy"])
+        words = [accuracy, charts.spread_of(result), "held-out accuracy"]
         n = f" (n = {result['test_n']:.0f})" if "test_n" in result else ""
-        return f"{100 * result['test_accuracy']:.0f} %{spread} held-out accuracy{n}"
+        return " ".join(filter(None, words)) + n
     return ""
 
 

@@ -36,3 +36,9 @@ def test_the_figures_of_a_result_carry_error_n_and_what_it_was_before() -> None:
     }
     (figure,) = charts.figures(result, {})
     assert (figure.value, figure.note) == ("71 %", "± 6 %, n = 52; 50 % before")
+
+
+def test_few_pairs_that_turn_out_alike_do_not_look_sure() -> None:
+    result = {"test_accuracy": 0.0, "test_accuracy_se": 0.0, "test_n": 3}
+    (figure,) = charts.figures(result, {})
+    assert (figure.value, figure.note) == ("0 %", "n = 3")
