@@ -11,7 +11,18 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.cache import caches
-from django.db.models import Count, Exists, F, IntegerField, Max, OuterRef, Q, Subquery, Sum
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+)
 from django.db.models.functions import Coalesce
 from django.http import Http404
 from django.utils.safestring import SafeString
@@ -251,7 +262,7 @@ def _shown(guideline: Guideline) -> ShownGuideline:
 
 @dataclass(frozen=True)
 class ProjectLine:
-    """A project on the home page. `open_to_me` counts items that this user could be given."""
+    """A project on the home page. `open_to_me` counts items that this user could answer."""
 
     slug: str
     name: str
@@ -281,13 +292,15 @@ def home(user: User) -> list[ProjectLine]:
         .values("item__project")
     )
     claimable = _open_to(items, user).values("project")
+    held = _held_by(user).filter(item__project=OuterRef("pk")).order_by().values("item__project")
     role = Membership.objects.filter(project=OuterRef("pk"), user=user).values("role")
     projects = Project.objects.visible_to(user).annotate(
         role=Subquery(role[:1]),
         done=_number(asked.annotate(n=Sum("answer_count"))),
         total=_number(asked.annotate(n=Sum("answers_wanted"))),
         mine=_number(mine.annotate(n=Count("id"))),
-        open_to_me=_number(claimable.annotate(n=Count("id"))),
+        open_to_me=_number(claimable.annotate(n=Count("id")))
+        + _number(held.annotate(n=Count("id"))),
     )
     lines = []
     for row in projects.order_by("is_archived", "name", "id").values(
@@ -313,8 +326,13 @@ def _number(grouped: Any) -> Coalesce:
 
 
 def open_to(project: Project, user: User) -> int:
-    """How many items this person could be given now."""
-    return _open_to(Item.objects.filter(project=project), user).count()
+    """How many items this person could answer now: those held already, and those to be had."""
+    held = _held_by(user).filter(item__project=project).count()
+    return held + _open_to(Item.objects.filter(project=project), user).count()
+
+
+def _held_by(user: User) -> QuerySet[Assignment]:
+    return Assignment.objects.filter(annotator=user, status=Assignment.Status.LEASED)
 
 
 @dataclass(frozen=True)

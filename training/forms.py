@@ -152,6 +152,11 @@ class LaunchForm(forms.Form):
             load_config(self.page.algorithm, values)
         except ConfigError as error:
             self.refuse(error.field, error.message)
+        else:
+            if "opponent" in self.fields and not cleaned.get("opponent") and int(values["n"]) < 2:
+                self.refuse(
+                    "n", "One response has nobody to meet: ask for 2, or say whom to compare with"
+                )
         cleaned["config"] = values
         return cleaned
 
@@ -171,6 +176,8 @@ def knob(
     initial = plain(field.default)
     if field.name == "seed" and algorithm == "sample":
         initial = secrets.randbelow(2**31)  # fresh samples, unless the same ones are asked for
+    if field.name == "n" and algorithm == "sample":
+        initial = 2  # so that there are pairs to judge, with or without an opponent
     shared["initial"] = initial
     if field.type is bool:
         return forms.BooleanField(required=False, **shared)

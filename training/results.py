@@ -50,7 +50,7 @@ class Duel:
     @property
     def sentence(self) -> str:
         """What the numbers allow to say, no more."""
-        of = f"{self.percent:.0f} % of {self.won.n} comparison{'' if self.won.n == 1 else 's'}"
+        of = f"{self.percent:.1f} % of {self.won.n} comparison{'' if self.won.n == 1 else 's'}"
         said = f"People preferred {self.label_a} to {self.label_b} in {of}"
         if self.interval is None:
             return f"{said}: too few to say how sure that is."

@@ -1,5 +1,5 @@
 /* What every page does: menus close by Escape and outside clicks, dangerous buttons ask first,
-   times are shown in the reader's own zone. */
+   times are shown in the reader's own zone, the section we are in is in view. */
 
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
@@ -28,6 +28,9 @@ document.addEventListener("click", async (event) => {
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = before), 1500);
 });
+
+// On a narrow screen the sections scroll sideways: the one we are in is brought into view.
+document.querySelector(".sections [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 function localTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {

@@ -216,13 +216,15 @@ def test_home_shows_an_admin_every_project(
     assert lines["demo"].role == "manager"
 
 
-def test_open_to_leaves_out_what_was_skipped_and_counts_what_ran_out(
+def test_what_waits_for_a_person_is_what_is_held_and_what_can_be_had(
     project: Project, annotator: User
 ) -> None:
     skipped, lapsed = (make_item(project, answers_wanted=2) for _ in range(2))
     services.skip(make_assignment(skipped, annotator))
+    assert queries.open_to(project, annotator) == 1
     assignment = make_assignment(lapsed, annotator)
-    assert queries.open_to(project, annotator) == 0
+    assert queries.open_to(project, annotator) == 1  # held by this person now
+    assert [line.open_to_me for line in queries.home(annotator)] == [1]
     Assignment.objects.filter(pk=assignment.pk).update(
         lease_until=timezone.now() - timedelta(hours=1)
     )

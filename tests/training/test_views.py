@@ -404,8 +404,26 @@ def test_the_results_page_says_what_the_numbers_allow(browser: Client, project: 
     (duel,) = page.context["page"].duels
     assert (duel.a, duel.b, duel.won.rate, duel.won.n) == ("new", "old", 0.75, 8)
     text = page.content.decode()
-    assert "in 75 % of 8 comparisons" in text
+    assert "in 75.0 % of 8 comparisons" in text
     assert "may still be chance" in text
     assert "± 16.4 %" in text  # sqrt(8/7 · 8 · 0.75 · 0.25) / 8 = 0.1637
     assert "style=" not in text
     assert not browser.get(at("results")).context["page"].duels, "the test split is empty"
+
+
+def test_a_sample_that_meets_nobody_is_refused_at_its_field(
+    client: Client, project: Project, researcher: User
+) -> None:
+    make_prompt(project)
+    checkpoint = make_checkpoint()
+    client.force_login(researcher)
+    address = f"/projects/{project.slug}/runs/new/sample/"
+    form = client.get(address).context["form"]
+    values = {name: field.initial for name, field in form.fields.items()}
+    sent = values | {"checkpoint": checkpoint.pk, "opponent": "", "n": "1"}
+    answer = client.post(address, sent)
+    assert answer.status_code == 422
+    assert "One response has nobody to meet" in answer.content.decode()
+    assert not project.runs.exists()
+    client.post(address, sent | {"n": str(form.fields["n"].initial)})
+    assert project.runs.get().config["n"] == 2
