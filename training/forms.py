@@ -153,7 +153,8 @@ class LaunchForm(forms.Form):
         except ConfigError as error:
             self.refuse(error.field, error.message)
         else:
-            if "opponent" in self.fields and not cleaned.get("opponent") and int(values["n"]) < 2:
+            alone = "opponent" in self.fields and not cleaned.get("opponent")
+            if alone and int(values.get("n", 2)) < 2:  # without it, the field says so itself
                 self.refuse(
                     "n", "One response has nobody to meet: ask for 2, or say whom to compare with"
                 )

@@ -424,6 +424,7 @@ def test_a_sample_that_meets_nobody_is_refused_at_its_field(
     answer = client.post(address, sent)
     assert answer.status_code == 422
     assert "One response has nobody to meet" in answer.content.decode()
+    assert client.post(address, sent | {"n": ""}).status_code == 422
     assert not project.runs.exists()
     client.post(address, sent | {"n": str(form.fields["n"].initial)})
     assert project.runs.get().config["n"] == 2
