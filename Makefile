@@ -4,7 +4,7 @@
 #   make test                the whole suite, on SQLite and on PostgreSQL where one is reachable
 #   make check               style, types, layers, migrations, vendored files
 #   make fix                 what of that can be mended by itself
-#   make bench DATA=FILE     speed against TRL on the same work (needs minutes)
+#   make bench DATA=FILE     speed against TRL on the same work, and of the queue (needs minutes)
 #   make soak                the slow tests: real model, kills, many people at once
 
 PYTHON ?= python3

@@ -6,6 +6,8 @@ rows that are only ever added. Accounts are kept by superusers alone, so nobody 
 
 from typing import TYPE_CHECKING, Any
 
+from allauth.mfa import admin as mfa_admin
+from allauth.socialaccount import admin as social_admin
 from django.contrib import admin
 from django.contrib.admin import RelatedOnlyFieldListFilter
 from django.contrib.auth.admin import UserAdmin
@@ -20,6 +22,9 @@ from annotation.admin_base import ProjectAdmin, ReadOnlyInline
 from annotation.models import (
     Annotation,
     Assignment,
+    Candidate,
+    Conversation,
+    Endpoint,
     Export,
     Flag,
     Guideline,
@@ -33,6 +38,7 @@ from annotation.models import (
     Response,
     ResponseScore,
     Source,
+    Turn,
 )
 from annotation.permissions import can
 
@@ -43,6 +49,9 @@ admin.site.unregister(
     knox_admin.models.AuthToken
 )  # tokens are made and revoked through the API, by their owners
 admin.site.unregister(User)
+for table in (social_admin.SocialApp, social_admin.SocialToken):
+    admin.site.unregister(table)  # the environment names the one server
+admin.site.unregister(mfa_admin.Authenticator)  # its form would show the secret
 
 if TYPE_CHECKING:  # generic for the type checker alone
     UserTable = UserAdmin[User]
@@ -286,3 +295,41 @@ class FlagTable(ProjectAdmin):
         """`flags` went through get_queryset: they are of projects that this person researches."""
         count = flags.filter(resolved=None).update(resolved=timezone.now())
         self.message_user(request, f"{count} flags are resolved.")
+
+
+@admin.register(Endpoint)
+class EndpointTable(ProjectAdmin):
+    """Without the key, which nobody sees again."""
+
+    list_display = ("label", "project", "model", "address", "served", "candidates", "created")
+    list_filter = (BY_PROJECT,)
+    list_select_related = ("project",)
+    exclude = ("api_key",)
+
+
+class TurnInline(ReadOnlyInline):
+    model = Turn
+    fields = ("number", "text", "status", "error", "item", "created")
+
+
+@admin.register(Conversation)
+class ConversationTable(ProjectAdmin):
+    list_display = ("key", "project", "annotator", "created")
+    list_filter = (BY_PROJECT,)
+    list_select_related = ("project", "annotator")
+    exclude = ("draft",)
+    inlines = [TurnInline]
+
+
+class CandidateInline(ReadOnlyInline):
+    model = Candidate
+    fields = ("place", "endpoint", "response", "error", "seconds")
+
+
+@admin.register(Turn)
+class TurnTable(ProjectAdmin):
+    to_project = "conversation__project"
+    list_display = ("id", "conversation", "number", "status", "error", "attempt", "created")
+    list_filter = ("status",)
+    list_select_related = ("conversation__project",)
+    inlines = [CandidateInline]

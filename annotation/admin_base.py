@@ -30,6 +30,13 @@ class ProjectAdmin(Table):
     show_full_result_count = False  # counting a million rows twice takes seconds
     actions: Any = None
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """A column that is not shown cannot be guessed by filtering on it either."""
+        hidden = set(self.exclude or ())
+        return not hidden & set(lookup.split("__")) and super().lookup_allowed(
+            lookup, value, request
+        )
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
         if request.user.is_superuser:

@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
 
-from annotation import queries, queries_data, services
+from annotation import queries, queries_data, second_factor, services
 from annotation.api_base import Conflict, PasswordThrottle, ProjectView, signed_in
 from annotation.api_serializers import (
     AnnotationSerializer,
@@ -35,6 +35,7 @@ from annotation.api_serializers import (
     SubmittedSerializer,
     TokenSerializer,
     TurnSerializer,
+    answer_examples,
     turn_of,
 )
 from annotation.exports import jobs as export_jobs
@@ -76,6 +77,10 @@ class TokenList(APIView):
         user = authenticate(request._request, **form.validated_data)
         if not isinstance(user, User) or not user.is_active:
             raise AuthenticationFailed("There is no such user, or the password is wrong.")
+        if second_factor.has_second_factor(user) or second_factor.is_missing(user):
+            raise AuthenticationFailed(
+                "A password is not enough for this account. Make a token on your account page."
+            )
         return user
 
 
@@ -272,7 +277,10 @@ class ExportDownload(ProjectView):
 
 
 class Next(ProjectView):
-    """Your open assignment, else the next one in turn; nothing says who wrote the responses."""
+    """Your open assignment, else the next one in turn; nothing says who wrote the responses.
+
+    409 while something has to be read first: the notice says what.
+    """
 
     verb = "annotate"
 
@@ -282,9 +290,14 @@ class Next(ProjectView):
         responses={200: TurnSerializer, 204: OpenApiResponse(description="Nothing waits for you.")},
     )
     def post(self, request: Request, slug: str) -> Reply:
-        held = queries.open_assignments(self.project, signed_in(request))
         try:
-            turn = held[0] if held else services.claim_next(self.project, signed_in(request))
+            services.require_all_read(self.project, signed_in(request))
+            held = queries.open_assignments(self.project, signed_in(request))
+            # A held one starts its lease afresh, as a new one does: what is left of it would tell
+            # that it was claimed together with another one.
+            turn = held[0] if held else services.claim_turn(self.project, signed_in(request))
+            if held:
+                services.heartbeat(held[0])
         except services.NotAllowed as refusal:
             raise Conflict(str(refusal)) from None
         if turn is None:
@@ -296,7 +309,10 @@ class Submit(APIView):
     """Answer your assignment, in the order it was shown; the same key adds nothing twice."""
 
     @extend_schema(
-        operation_id="submit", request=SubmitSerializer, responses={201: SubmittedSerializer}
+        operation_id="submit",
+        request=SubmitSerializer,
+        responses={201: SubmittedSerializer},
+        examples=answer_examples(),
     )
     def post(self, request: Request, key: UUID) -> Reply:
         assignment = queries.find_assignment(key, signed_in(request))

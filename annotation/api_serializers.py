@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import OpenApiExample, extend_schema_field
 from knox.models import AuthToken
 from rest_framework import serializers
 
 from annotation.exports import EXPORTS, SUFFIXES
+from annotation.exports.rows import LABELS
 from annotation.models import Annotation, Assignment, Export, Item, Project, Prompt
 from annotation.pseudonyms import pseudonym
-from annotation.task_types import TASK_TYPES
+from annotation.task_types import TASK_TYPES, TaskType
 
 Fields = serializers.Serializer[Any]
 
@@ -113,7 +114,11 @@ class NewResponseSerializer(Fields):
 
 class NewItemSerializer(Fields):
     prompt = NewPromptSerializer()
-    responses = NewResponseSerializer(many=True, allow_empty=False)
+    responses = NewResponseSerializer(
+        many=True,
+        default=list,
+        help_text="As many as the task type asks about; none where it asks about the prompt alone.",
+    )
     task_type = serializers.ChoiceField(choices=list(TASK_TYPES), required=False)
     answers_wanted = serializers.IntegerField(min_value=1, max_value=50, required=False)
     priority = serializers.IntegerField(min_value=-(2**31), max_value=2**31 - 1, default=0)
@@ -173,6 +178,11 @@ class FiltersSerializer(Fields):
     )
     sources = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
     since = serializers.DateTimeField(required=False)
+    labels = serializers.ChoiceField(
+        choices=list(LABELS.items()),
+        required=False,
+        help_text="What several answers to an item become; without it every vote counts.",
+    )
 
 
 class NewExportSerializer(Fields):
@@ -247,16 +257,47 @@ def turn_of(assignment: Assignment) -> dict[str, Any]:
 
 
 class SubmitSerializer(Fields):
-    """The answer as the form of the task type takes it, in display order.
+    """The answer as the form of the task type takes it, in display order; see the examples.
 
-    pairwise: {"strength": 3 … -3, positive for A} or {"both_bad": true};
-    ranking: {"rank_0": 1, "rank_1": 2, …}, one rank for each response shown.
+    What `task_config` adds to a form is sent likewise: of pairwise comparisons "dimension_NAME": 1,
+    0 or -1 for each dimension and "reasons": [words, …]. Instead of ranks, a ranking may hold
+    {"not_rankable": true, "reason": "unclear_prompt"}.
     """
 
     answer = serializers.DictField()
     rationale = serializers.CharField(default="", allow_blank=True, max_length=10_000)
     submit_key = serializers.CharField(max_length=64)
     seconds = serializers.FloatField(min_value=0, default=None, allow_null=True)
+
+
+def answer_examples() -> list[OpenApiExample]:
+    """One request a task type, each out of the task type itself."""
+    return [
+        OpenApiExample(
+            slug,
+            summary=kind.LABEL,
+            description=f"{(kind.__doc__ or '').partition(chr(10))[0]} {_fields_in_words(kind)}",
+            value={
+                "answer": {k: v for k, v in kind.EXAMPLE.items() if k != "rationale"},
+                "rationale": kind.EXAMPLE.get("rationale", ""),
+                "submit_key": "made by the client",
+                "seconds": 12.5,
+            },
+            request_only=True,
+        )
+        for slug, kind in TASK_TYPES.items()
+    ]
+
+
+def _fields_in_words(kind: TaskType) -> str:
+    """The form's fields, with what they can be where they name it."""
+    form = kind.AnswerForm(responses=kind.EXAMPLE_RESPONSES)
+    words = []
+    for name, field in form.fields.items():
+        values = [str(value) for value, _ in getattr(field, "choices", ())]
+        if name != "rationale":
+            words.append(f"{name}: {' | '.join(values)}" if values else name)
+    return f"Fields: {'; '.join(words)}."
 
 
 class SubmittedSerializer(serializers.ModelSerializer[Annotation]):

@@ -1,14 +1,18 @@
 """What people send: reasons, and settings of projects. Answers are the task types' own forms."""
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.validators import UnicodeUsernameValidator
 
+from annotation.fields import LinesField
 from annotation.models import Membership, Project
+from annotation.services.queue import MAX_DRAFT_CHARS
 from annotation.task_types import TASK_TYPES
+from annotation.task_types.contract import BaseSettingsForm
 
 SKIP_REASONS = (
     "I don’t know enough about this subject",
@@ -42,7 +46,8 @@ class HeartbeatForm(forms.Form):
 class DraftForm(forms.Form):
     """`draft` is the answer's form as {name: [values]}, in display order, complete or not."""
 
-    draft = forms.CharField(max_length=60_000, strip=False)
+    # As JSON, where a line end or a quotation mark takes two characters.
+    draft = forms.CharField(max_length=2 * MAX_DRAFT_CHARS, strip=False)
     version = forms.IntegerField(min_value=1)
 
     def clean_draft(self) -> dict[str, Any]:
@@ -53,6 +58,27 @@ class DraftForm(forms.Form):
         if not isinstance(draft, dict):
             raise forms.ValidationError("A draft is an object.")
         return draft
+
+
+class PreviewForm(forms.Form):
+    """A text that is being written; `edited` is the place of the response it is made from."""
+
+    text = forms.CharField(max_length=MAX_DRAFT_CHARS, strip=False, required=False)
+    edited = forms.IntegerField(required=False, min_value=0)
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, responses: int) -> None:
+        super().__init__(data)
+        self.responses = responses
+
+    def clean_text(self) -> str:
+        """With the line ends that are stored."""
+        return str(self.cleaned_data["text"]).replace("\r\n", "\n")
+
+    def clean_edited(self) -> int | None:
+        place: int | None = self.cleaned_data["edited"]
+        if place is not None and place >= self.responses:
+            raise forms.ValidationError("There is no such response.")
+        return place
 
 
 class SubmitForm(forms.Form):
@@ -77,11 +103,26 @@ class ProjectForm(ProjectModelForm):
     rationale_required = forms.BooleanField(
         label="A reason is required", required=False, help_text="Otherwise it is optional."
     )
-    allow_tie = forms.BooleanField(
-        label="“About equal” can be chosen", required=False, initial=True
+    rationale_chars = forms.IntegerField(
+        label="Characters of a reason, at least",
+        required=False,
+        min_value=1,
+        max_value=1000,
+        help_text="Where a reason is required. Empty: a word is enough.",
     )
-    allow_both_bad = forms.BooleanField(
-        label="“Both are bad” can be chosen", required=False, initial=True
+
+    read_first = forms.BooleanField(
+        label="Responses are read one by one first",
+        required=False,
+        help_text="Each fills the screen; the question comes once all were read.",
+    )
+
+    harm_categories = LinesField(
+        label="Categories to warn of",
+        help_text="One per line, as the prompts carry them. Their texts stay blurred until an"
+        " annotator chooses to see them, and everybody can opt out of each.",
+        max_lines=50,
+        max_chars=100,
     )
 
     class Meta:
@@ -111,25 +152,45 @@ class ProjectForm(ProjectModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         config = self.instance.task_config
+        self.settings: dict[str, BaseSettingsForm] = {
+            slug: kind.SettingsForm(
+                self.data if self.is_bound else None, config=config, prefix=slug
+            )
+            for slug, kind in TASK_TYPES.items()
+            if not self.instance.pk or slug == self.instance.task_type
+        }
         self.fields["lease_seconds"].validators.append(_at_least_a_minute)
         if self.instance.pk:
             # What was judged and split under these stays comparable: they are chosen once.
             del self.fields["slug"], self.fields["task_type"], self.fields["test_share"]
-            self.initial.update(
-                rationale_required=config.get("rationale") == "required",
-                allow_tie=config.get("allow_tie", True),
-                allow_both_bad=config.get("allow_both_bad", True),
-            )
+            self.initial["rationale_required"] = config.get("rationale") == "required"
+            self.initial["rationale_chars"] = config.get("rationale_chars")
+            self.initial["read_first"] = config.get("read_first", False)
+            self.initial["harm_categories"] = self.instance.harm_categories
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
-        ours = {"rationale", "allow_tie", "allow_both_bad"}
+        settings = self.settings.get(cleaned.get("task_type", self.instance.task_type))
+        if settings is None or not settings.is_valid():
+            # Said beside the field itself; here only so that the form as a whole is refused.
+            self.add_error(None, "A setting of the question needs another look.")
+            return cleaned
+        if cleaned.get("rationale_chars") and not cleaned.get("rationale_required"):
+            self.add_error(
+                "rationale_chars", "Only where a reason is required: tick that too, or empty this."
+            )
+            return cleaned
+        ours = {"rationale", "rationale_chars", "read_first", "harm_categories", *settings.fields}
         config = {k: v for k, v in self.instance.task_config.items() if k not in ours}
+        config |= settings.to_config()
         if cleaned.get("rationale_required"):
             config["rationale"] = "required"
-        for name in ("allow_tie", "allow_both_bad"):
-            if not cleaned.get(name):
-                config[name] = False
+        if cleaned.get("rationale_chars"):
+            config["rationale_chars"] = cleaned["rationale_chars"]
+        if cleaned.get("read_first"):
+            config["read_first"] = True
+        if cleaned.get("harm_categories"):
+            config["harm_categories"] = cleaned["harm_categories"]
         cleaned["task_config"] = config
         return cleaned
 

@@ -7,8 +7,10 @@ from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 
 from annotation.exports import EXPORTS, SUFFIXES
+from annotation.exports.rows import LABELS
 from annotation.imports.files import SUFFIXES as IMPORT_SUFFIXES
 from annotation.models import Item, Project, Prompt
+from annotation.queries_batches import batch_choices
 from annotation.queries_data import IMPORT_LABELS, filter_choices
 
 ACCEPT = ",".join([*IMPORT_SUFFIXES, ".gz"])
@@ -46,10 +48,17 @@ class ExportForm(forms.Form):
     rounds = forms.TypedMultipleChoiceField(coerce=int, required=False)
     origins = forms.MultipleChoiceField(choices=Item.Origin.choices, required=False)
     sources = forms.MultipleChoiceField(required=False)
+    batches = forms.MultipleChoiceField(required=False)
     since = forms.DateField(
         required=False,
         label="Answered since",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    labels = forms.ChoiceField(
+        label="What several answers become",
+        choices=list(LABELS.items()),
+        required=False,
+        help_text="For pairs, labels and rankings; raw holds every vote and every verdict anyway.",
     )
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -61,6 +70,12 @@ class ExportForm(forms.Form):
             field.choices = [(str(choice), str(choice)) for choice in choices]
             if len(choices) < 2:
                 del self.fields[name]  # nothing to choose from
+        names = batch_choices(project)
+        field = self.fields["batches"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(name, name) for name in names]
+        if not names:
+            del self.fields["batches"]
 
     def filters(self) -> dict[str, Any]:
         """As `exports.rows.clean_filters` takes them."""
@@ -70,5 +85,7 @@ class ExportForm(forms.Form):
             "rounds": cleaned.get("rounds"),
             "origins": cleaned.get("origins"),
             "sources": cleaned.get("sources"),
+            "batches": cleaned.get("batches"),
             "since": since.isoformat() if since else None,
+            "labels": cleaned.get("labels"),
         }

@@ -1,4 +1,4 @@
-"""Tell a worker that a file waits to be read or written.
+"""Tell a worker that a file waits to be read or written, or a person for an answer.
 
 A message only knocks on the door: it carries an id, may come twice and may get lost. So a broker
 that is down must never fail what a person did; the reconciler knocks again.
@@ -23,8 +23,18 @@ def export_is_queued(export_id: int) -> None:
     transaction.on_commit(lambda: _send("annotation.tasks.run_export", export_id))
 
 
-def _send(task: str, pk: int) -> None:
+def diversity_is_wanted(report_id: int) -> None:
+    """Tell a worker, once this transaction is in, that responses are to be measured."""
+    transaction.on_commit(lambda: _send("annotation.tasks.measure_diversity", report_id))
+
+
+def turn_is_waiting(turn_id: int) -> None:
+    """Tell a chat worker, once this transaction is in, that somebody waits for models."""
+    transaction.on_commit(lambda: _send("annotation.tasks.answer_turn", turn_id, queue="chat"))
+
+
+def _send(task: str, pk: int, queue: str = "default") -> None:
     try:
-        current_app.send_task(task, [pk], queue="default", retry=False)
+        current_app.send_task(task, [pk], queue=queue, retry=False)
     except (OperationalError, OSError) as error:
         logger.warning("%s(%s) was not sent, the reconciler will: %s", task, pk, error)

@@ -6,6 +6,7 @@ may also do all that lies below. A superuser may do everything; an inactive user
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.http import Http404
 
 from annotation.models import Membership, Project
@@ -30,13 +31,28 @@ def roles_for(verb: str) -> list[str]:
     return [role.value for role in LADDER[LADDER.index(VERBS[verb]) :]]
 
 
+def membership_role(user: User | AnonymousUser, project: str = "pk") -> Subquery:
+    """The stored role as a column of a query that fetches the project anyway.
+
+    `project` leads from its rows to the project's key.
+    """
+    memberships = Membership.objects.filter(project=OuterRef(project), user=user.pk)
+    return Subquery(memberships.values("role")[:1])
+
+
 def role_of(user: User | AnonymousUser, project: Project) -> str | None:
     """The user's role in the project; a superuser counts as a manager."""
+    if user.is_superuser or isinstance(user, AnonymousUser):
+        return effective_role(user, None)
+    stored = project.memberships.filter(user=user).values_list("role", flat=True)
+    return effective_role(user, stored.first())
+
+
+def effective_role(user: User | AnonymousUser, stored: str | None) -> str | None:
+    """What a user whose membership holds this role counts as."""
     if not user.is_active or isinstance(user, AnonymousUser):
         return None
-    if user.is_superuser:
-        return Membership.Role.MANAGER
-    return project.memberships.filter(user=user).values_list("role", flat=True).first()
+    return Membership.Role.MANAGER if user.is_superuser else stored
 
 
 def can(user: User | AnonymousUser, verb: str, project: Project) -> bool:
@@ -45,12 +61,16 @@ def can(user: User | AnonymousUser, verb: str, project: Project) -> bool:
 
 
 def require(user: User | AnonymousUser, verb: str, project: Project) -> str:
-    """The user's role, if it allows `verb`.
+    """The user's role, if it allows `verb`; see `require_role`."""
+    return require_role(role_of(user, project), verb, project)
+
+
+def require_role(role: str | None, verb: str, project: Project) -> str:
+    """The role, if it allows `verb`.
 
     Someone outside the project gets Http404: absent and forbidden look alike. A member whose
     role is too low gets PermissionDenied.
     """
-    role = role_of(user, project)
     if role is None:
         raise Http404("No such project.")
     if role not in roles_for(verb):

@@ -3,7 +3,7 @@
 What an annotator's page gets from here names no source, no primary key and no other person.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,8 @@ from django.db.models import (
     Count,
     Exists,
     F,
-    IntegerField,
-    Max,
     OuterRef,
     Q,
-    QuerySet,
-    Subquery,
     Sum,
 )
 from django.db.models.functions import Coalesce
@@ -31,21 +27,18 @@ from annotation import permissions
 from annotation.models import (
     Annotation,
     Assignment,
-    Flag,
     Guideline,
     Item,
-    ItemQuerySet,
     ItemResponse,
-    Membership,
     Project,
-    Prompt,
 )
 from annotation.rendering import render
 from annotation.task_types import TASK_TYPES
 from annotation.task_types.contract import BaseAnswerForm
 
 MANY_ITEMS = 20_000
-COUNTS_SECONDS = 10
+COUNTS_SECONDS = 10  # that counts of many items are kept: all of them alike, gold included
+OUT_OF_QUEUE = (Item.Status.RETIRED, Item.Status.GOLD, Item.Status.RETEST)
 SHOWN_MESSAGES = 3  # of a long conversation; what lies before is folded up
 
 # --- finding what an address names ----------------------------------------------------------------
@@ -53,23 +46,28 @@ SHOWN_MESSAGES = 3  # of a long conversation; what lies before is folded up
 
 def find_project(slug: str, user: User | AnonymousUser, verb: str) -> Project:
     """The project, if the user may `verb` in it; else Http404 or PermissionDenied."""
-    project = Project.objects.filter(slug=slug).first()
+    found = Project.objects.filter(slug=slug).select_related("gold_policy", "flow_policy")
+    project = found.annotate(stored_role=permissions.membership_role(user)).first()
     if project is None:
         raise Http404("No such project.")
-    permissions.require(user, verb, project)
+    role = permissions.effective_role(user, getattr(project, "stored_role", None))
+    permissions.require_role(role, verb, project)
     return project
 
 
-def find_assignment(key: UUID, user: User) -> Assignment:
-    """The user's own assignment with its item, prompt and project loaded; else Http404."""
-    found = (
-        Assignment.objects.filter(key=key, annotator=user)
-        .select_related("item__project", "item__prompt", "guideline")
-        .first()
-    )
+def find_assignment(key: UUID, user: User, *, shown: bool = True) -> Assignment:
+    """The user's own assignment with its item and project loaded; else Http404.
+
+    To be `shown`, it needs its prompt too.
+    """
+    own = Assignment.objects.filter(key=key, annotator=user).select_related("item__project")
+    if shown:
+        own = own.select_related("item__prompt")
+    found = own.annotate(stored_role=permissions.membership_role(user, "item__project")).first()
     if found is None:
         raise Http404("No such assignment.")
-    permissions.require(user, "annotate", found.item.project)
+    role = permissions.effective_role(user, found.stored_role)
+    permissions.require_role(role, "annotate", found.item.project)
     return found
 
 
@@ -82,6 +80,16 @@ def open_assignments(project: Project, annotator: User) -> list[Assignment]:
         .select_related("item__project", "item__prompt", "guideline")
         .order_by("claimed", "id")
     )
+
+
+def left_open(project: Project, annotator: User, held: Collection[str]) -> Assignment | None:
+    """The oldest of those whose key the browser does not hold already."""
+    leased = Assignment.objects.filter(
+        item__project=project, annotator=annotator, status=Assignment.Status.LEASED
+    ).order_by("claimed", "id")
+    keys = (key for key in leased.values_list("key", flat=True) if str(key) not in held)
+    key = next(keys, None)
+    return find_assignment(key, annotator) if key else None
 
 
 # --- the annotator's screen ---------------------------------------------------------------------
@@ -98,6 +106,7 @@ class ShownResponse:
     """A response at its place on the screen. Where it came from is not here, on purpose."""
 
     letter: str
+    text: str
     html: SafeString
     is_truncated: bool
 
@@ -119,8 +128,17 @@ class ItemCard:
     draft_version: int
     active_seconds: float
     lease_seconds: int
-    lease_until: datetime
-    guideline_version: int | None
+    warning: str  # the category that the annotator is warned of first; "" for none
+
+    @property
+    def form_id(self) -> str:
+        return f"answer-{self.key}"
+
+    @property
+    def reads_first(self) -> bool:
+        """Whether the responses come one by one before the question: not to who began to answer."""
+        untouched = not self.initial and not self.draft
+        return untouched and len(self.responses) > 1 and self.config.get("read_first") is True
 
     @property
     def earlier(self) -> tuple[ShownMessage, ...]:
@@ -140,7 +158,8 @@ def item_card(assignment: Assignment) -> ItemCard:
     links = ItemResponse.objects.filter(item=item).order_by("position").select_related("response")
     canonical = [link.response for link in links]
     order = assignment.display_order
-    said = assignment.annotations.filter(kind=Annotation.Kind.ANSWER).order_by("-revision").first()
+    answers = Annotation.objects.filter(assignment=assignment.pk, kind=Annotation.Kind.ANSWER)
+    said = answers.order_by("-revision").first()
     initial: dict[str, Any] = {}
     if said is not None and said.answer is not None:
         initial = task_type.to_display(said.answer, order) | {"rationale": said.rationale}
@@ -157,6 +176,7 @@ def item_card(assignment: Assignment) -> ItemCard:
         responses=tuple(
             ShownResponse(
                 letter=chr(ord("A") + place),
+                text=canonical[index].text,
                 html=render(canonical[index].text, markdown=markdown),
                 is_truncated=canonical[index].is_truncated,
             )
@@ -169,8 +189,7 @@ def item_card(assignment: Assignment) -> ItemCard:
         draft_version=assignment.draft_version,
         active_seconds=assignment.active_seconds,
         lease_seconds=project.lease_seconds,
-        lease_until=assignment.lease_until,
-        guideline_version=assignment.guideline.version if assignment.guideline else None,
+        warning=item.prompt.category if item.prompt.category in project.harm_categories else "",
     )
 
 
@@ -202,22 +221,53 @@ class Progress:
 
 
 def progress(project: Project, user: User) -> Progress:
-    """How far the project is. In a project of many items the counts may be 10 s old."""
-    mine = Assignment.objects.filter(
-        annotator=user, item__project=project, status=Assignment.Status.ANSWERED
-    ).count()
-    return Progress(mine=mine, **_item_counts(project))
+    """How far the project is. In a project of many items the counts may be 10 s old.
+
+    Retests that the person answered count as answers. Gold counts to each person as if it were one
+    more item wanting one answer: a figure that stood still after an answer would tell that it was
+    to gold.
+    """
+    counts = _item_counts(project)
+    tally = project.tallies.filter(annotator=user).first()
+    retests = tally.retests if tally else 0
+    gold = _gold_counts(project, user, retests, is_many=counts["items"] > MANY_ITEMS)
+    counts |= {
+        "done": counts["done"] + gold["done"],
+        "total": counts["total"] + gold["asked"],
+    }
+    counts["total"] = max(counts["total"], counts["done"])
+    return Progress(mine=tally.answered if tally else 0, **counts)
+
+
+def _gold_counts(project: Project, user: User, retests: int, *, is_many: bool) -> dict[str, int]:
+    # As old as the other counts: one that is quicker would tell gold by that.
+    key = f"gold_counts:{project.pk}:{user.pk}"
+    known: dict[str, int] | None = caches["process"].get(key) if is_many else None
+    if known is not None:
+        return known
+    answered = Assignment.objects.filter(
+        item=OuterRef("pk"), annotator=user, status=Assignment.Status.ANSWERED
+    )
+    counts: dict[str, int] = project.items.filter(status=Item.Status.GOLD).aggregate(
+        asked=Count("id"), done=Count("id", filter=Exists(answered))
+    )
+    counts["done"] += retests
+    if is_many:
+        caches["process"].set(key, counts, timeout=COUNTS_SECONDS)
+    return counts
 
 
 def _item_counts(project: Project) -> dict[str, int]:
-    # Counting a million items takes 0.2 s, too long for each answer to wait for.
+    # Counting a million items takes 0.2 s: too long for each answer to wait for, and too much for a
+    # machine to do all the time.
     key = f"item_counts:{project.pk}"
     known: dict[str, int] | None = caches["process"].get(key)
     if known is not None:
-        return known
-    counts: dict[str, int] = project.items.exclude(status=Item.Status.RETIRED).aggregate(
+        return dict(known)
+    counts: dict[str, int] = project.items.exclude(status__in=OUT_OF_QUEUE).aggregate(
         done=Coalesce(Sum("answer_count"), 0),
-        total=Coalesce(Sum("answers_wanted"), 0),
+        # Without what was added where people disagree: it would tell them that they do.
+        total=Coalesce(Sum(F("answers_wanted") - F("overlap_added")), 0),
         open_items=Count("id", filter=Q(status=Item.Status.OPEN)),
         items=Count("id"),
     )
@@ -255,270 +305,3 @@ def _shown(guideline: Guideline) -> ShownGuideline:
         created=guideline.created,
         author=guideline.created_by.get_username() if guideline.created_by else "",
     )
-
-
-# --- home and project -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ProjectLine:
-    """A project on the home page. `open_to_me` counts items that this user could answer."""
-
-    slug: str
-    name: str
-    description: str
-    role: str
-    is_archived: bool
-    done: int
-    total: int
-    mine: int
-    open_to_me: int
-
-    @property
-    def share(self) -> float:
-        return self.done / self.total if self.total else 0.0
-
-
-def home(user: User) -> list[ProjectLine]:
-    """The user's projects, with what waits in each; archived ones come last."""
-    # Subqueries, each grouped by project: joins would multiply the rows.
-    items = Item.objects.filter(project=OuterRef("pk")).order_by()
-    asked = items.exclude(status=Item.Status.RETIRED).values("project")
-    mine = (
-        Assignment.objects.filter(
-            item__project=OuterRef("pk"), annotator=user, status=Assignment.Status.ANSWERED
-        )
-        .order_by()
-        .values("item__project")
-    )
-    claimable = _open_to(items, user).values("project")
-    held = _held_by(user).filter(item__project=OuterRef("pk")).order_by().values("item__project")
-    role = Membership.objects.filter(project=OuterRef("pk"), user=user).values("role")
-    projects = Project.objects.visible_to(user).annotate(
-        role=Subquery(role[:1]),
-        done=_number(asked.annotate(n=Sum("answer_count"))),
-        total=_number(asked.annotate(n=Sum("answers_wanted"))),
-        mine=_number(mine.annotate(n=Count("id"))),
-        open_to_me=_number(claimable.annotate(n=Count("id")))
-        + _number(held.annotate(n=Count("id"))),
-    )
-    lines = []
-    for row in projects.order_by("is_archived", "name", "id").values(
-        "slug", "name", "description", "is_archived", "role", "done", "total", "mine", "open_to_me"
-    ):
-        row["role"] = row["role"] or Membership.Role.MANAGER  # an administrator
-        if row["is_archived"]:
-            row["open_to_me"] = 0
-        lines.append(ProjectLine(**row))
-    return lines
-
-
-def _open_to(items: ItemQuerySet, user: User) -> ItemQuerySet:
-    """Items with a free slot that were not put to this person before, or whose lease ran out."""
-    barred = Assignment.objects.filter(item=OuterRef("pk"), annotator=user).exclude(
-        status=Assignment.Status.EXPIRED
-    )
-    return items.filter(~Exists(barred), status=Item.Status.OPEN, open_slots__gt=0)
-
-
-def _number(grouped: Any) -> Coalesce:
-    return Coalesce(Subquery(grouped.values("n"), output_field=IntegerField()), 0)
-
-
-def open_to(project: Project, user: User) -> int:
-    """How many items this person could answer now: those held already, and those to be had."""
-    held = _held_by(user).filter(item__project=project).count()
-    return held + _open_to(Item.objects.filter(project=project), user).count()
-
-
-def _held_by(user: User) -> QuerySet[Assignment]:
-    return Assignment.objects.filter(annotator=user, status=Assignment.Status.LEASED)
-
-
-@dataclass(frozen=True)
-class ProjectOverview:
-    """What a researcher sees first. Counts of now."""
-
-    prompts: int
-    test_prompts: int
-    responses: int
-    sources: int
-    items: int
-    open_items: int
-    complete_items: int
-    retired_items: int
-    short_items: int
-    answers: int
-    answers_wanted: int
-    extra_answers: int
-    leased: int
-    annotators: int
-    open_flags: int
-    rounds: int
-
-    @property
-    def share(self) -> float:
-        return self.answers / self.answers_wanted if self.answers_wanted else 0.0
-
-
-def project_overview(project: Project) -> ProjectOverview:
-    """The state of asking in the project."""
-    asked = ~Q(status=Item.Status.RETIRED)
-    items = project.items.aggregate(
-        items=Count("id"),
-        open_items=Count("id", filter=Q(status=Item.Status.OPEN)),
-        complete_items=Count("id", filter=Q(status=Item.Status.COMPLETE)),
-        retired_items=Count("id", filter=Q(status=Item.Status.RETIRED)),
-        answers=Coalesce(Sum("answer_count", filter=asked), 0),
-        answers_wanted=Coalesce(Sum("answers_wanted", filter=asked), 0),
-        rounds=Coalesce(Max("round"), 0),
-    )
-    prompts = project.prompts.aggregate(
-        prompts=Count("id"), test_prompts=Count("id", filter=Q(split=Prompt.Split.TEST))
-    )
-    turns = Assignment.objects.filter(item__project=project).aggregate(
-        extra_answers=Count("id", filter=Q(status=Assignment.Status.EXTRA)),
-        leased=Count("id", filter=Q(status=Assignment.Status.LEASED)),
-        annotators=Count("annotator", distinct=True, filter=Q(status=Assignment.Status.ANSWERED)),
-    )
-    sources = project.sources.annotate(n=Count("responses")).values_list("n", flat=True)
-    written = list(sources)
-    return ProjectOverview(
-        responses=sum(written),
-        sources=len(written),
-        short_items=short_of_people(project).count(),
-        open_flags=Flag.objects.filter(item__project=project, resolved=None).count(),
-        **items,
-        **prompts,
-        **turns,
-    )
-
-
-def short_of_people(project: Project) -> ItemQuerySet:
-    """Open items that need more people than the project has left for them.
-
-    Someone is left for an item who is an active member and was never put to it, or whose lease on
-    it ran out. `missing` says how many people short it is.
-    """
-    members = project.memberships.filter(user__is_active=True)
-    people = members.count()
-    used_up = (
-        Assignment.objects.filter(item=OuterRef("pk"), annotator__in=members.values("user"))
-        .exclude(status=Assignment.Status.EXPIRED)
-        .order_by()
-        .values("item")
-        .annotate(n=Count("id"))
-    )
-    # Only where someone is barred, or K exceeds the team, can people be missing: most items are
-    # ruled out by this alone.
-    barred = Assignment.objects.filter(
-        item__project=project, status__in=[Assignment.Status.SKIPPED, Assignment.Status.EXTRA]
-    )
-    return (
-        Item.objects.filter(project=project)
-        .open()
-        .filter(Q(answers_wanted__gt=people) | Q(pk__in=barred.values("item")))
-        .annotate(missing=F("open_slots") + _number(used_up) - people)
-        .filter(missing__gt=0)
-        .in_turn()
-    )
-
-
-@dataclass(frozen=True)
-class MemberLine:
-    user_id: int
-    username: str
-    role: str
-    is_active: bool
-    answered: int
-    skipped: int
-    extra: int
-    flags: int
-    last_answer: datetime | None
-
-
-def members_page(project: Project) -> list[MemberLine]:
-    """The project's people and what each has done in it."""
-    mine = (
-        Assignment.objects.filter(item__project=project, annotator=OuterRef("user"))
-        .order_by()
-        .values("annotator")
-    )
-    flags = (
-        Flag.objects.filter(item__project=project, annotator=OuterRef("user"))
-        .order_by()
-        .values("annotator")
-        .annotate(n=Count("id"))
-    )
-    last = (
-        Annotation.objects.filter(
-            assignment__item__project=project,
-            assignment__annotator=OuterRef("user"),
-            kind=Annotation.Kind.ANSWER,
-        )
-        .order_by("-id")
-        .values("created")
-    )
-    members = project.memberships.select_related("user").annotate(
-        answered=_number(mine.filter(status=Assignment.Status.ANSWERED).annotate(n=Count("id"))),
-        skipped=_number(mine.filter(status=Assignment.Status.SKIPPED).annotate(n=Count("id"))),
-        extra=_number(mine.filter(status=Assignment.Status.EXTRA).annotate(n=Count("id"))),
-        flags=_number(flags),
-        last_answer=Subquery(last[:1]),
-    )
-    return [
-        MemberLine(
-            user_id=member.user_id,
-            username=member.user.get_username(),
-            role=member.role,
-            is_active=member.user.is_active,
-            answered=member.answered,
-            skipped=member.skipped,
-            extra=member.extra,
-            flags=member.flags,
-            last_answer=member.last_answer,
-        )
-        for member in members.order_by("user__username")
-    ]
-
-
-def find_member(project: Project, user_id: int) -> User:
-    """A member of the project; else Http404."""
-    member = project.memberships.filter(user_id=user_id).select_related("user").first()
-    if member is None:
-        raise Http404("No such member.")
-    return member.user
-
-
-@dataclass(frozen=True)
-class FlagLine:
-    """Something somebody found wrong; for researchers."""
-
-    id: int
-    item_id: int
-    reason: str
-    note: str
-    by: str
-    created: datetime
-    prompt: str
-
-
-def open_flags(project: Project, limit: int = 100) -> list[FlagLine]:
-    """The newest flags that nobody has dealt with."""
-    flags = (
-        Flag.objects.filter(item__project=project, resolved=None)
-        .select_related("item__prompt", "annotator")
-        .order_by("-created", "-id")
-    )
-    return [
-        FlagLine(
-            id=flag.pk,
-            item_id=flag.item_id,
-            reason=flag.reason,
-            note=flag.note,
-            by=flag.annotator.get_username(),
-            created=flag.created,
-            prompt=str(flag.item.prompt),
-        )
-        for flag in flags[:limit]
-    ]

@@ -23,7 +23,7 @@ SHOWN_JOBS = 100
 REJECTIONS_A_PAGE = 100
 
 IMPORT_LABELS = {"prompts": "Prompts"} | {
-    slug: f"Comparisons: {fmt.LABEL}" for slug, fmt in COMPARISON_FORMATS.items()
+    slug: f"Judgements: {fmt.LABEL}" for slug, fmt in COMPARISON_FORMATS.items()
 }
 LIVE = ("queued", "running")
 
@@ -129,7 +129,8 @@ def projects_of(user: User) -> QuerySet[Project]:
 def items_with_responses(project: Project) -> QuerySet[Item]:
     """Items with what is asked about, in three queries a page."""
     places = ItemResponse.objects.select_related("response__source").order_by("position")
-    return project.items.prefetch_related(Prefetch("item_responses", places))
+    items = project.items.exclude(status=Item.Status.RETEST)
+    return items.prefetch_related(Prefetch("item_responses", places))
 
 
 def item_by_key(project: Project, key: str) -> Item:
@@ -137,10 +138,14 @@ def item_by_key(project: Project, key: str) -> Item:
 
 
 def annotations_of(project: Project) -> QuerySet[Annotation]:
-    """Every revision, each with the number of the newest one of its assignment as `newest`."""
+    """Every revision, each with the number of the newest one of its assignment as `newest`.
+
+    Answers to gold and to retests are left out, as in every dataset.
+    """
     later = Annotation.objects.filter(assignment=OuterRef("assignment")).order_by("-revision")
     return (
-        Annotation.objects.filter(assignment__item__project=project)
+        Annotation.objects.filter(assignment__item__project=project, assignment__item__gold=None)
+        .exclude(assignment__item__status=Item.Status.RETEST)
         .select_related("assignment__item__project", "guideline")
         .annotate(newest=Subquery(later.values("revision")[:1]))
     )

@@ -12,12 +12,10 @@ from django.core.exceptions import PermissionDenied
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.template.backends.django import Template
-from django.template.loader import select_template
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation import queries, services
+from annotation import queries, queries_invitations, queries_me, queries_projects, services
 from annotation.forms import (
     FLAG_REASONS,
     SKIP_REASONS,
@@ -31,9 +29,11 @@ from annotation.forms import (
     SkipForm,
     SubmitForm,
 )
+from annotation.forms_invitations import InvitationForm
 from annotation.models import Assignment, Membership, Project
 from annotation.permissions import can
 from annotation.task_types import TASK_TYPES
+from annotation.views_notices import render_notice
 
 MAX_NAMED = 20  # assignments that a browser may say it holds
 
@@ -45,9 +45,13 @@ class SignedIn(HttpRequest):
 
 
 def from_screen(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """POSTs of the annotator's screen: what goes wrong is answered in JSON, never by a redirect."""
+    """POSTs of the annotator's screen."""
+    return require_POST(in_json(view))
 
-    @require_POST
+
+def in_json(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """What a script asks for: what goes wrong is answered in JSON, never by a redirect."""
+
     @never_cache
     @wraps(view)
     def answer(request: HttpRequest, **kwargs: object) -> HttpResponse:
@@ -97,12 +101,21 @@ def annotate(request: SignedIn, slug: str) -> HttpResponse:
 
 @from_screen
 def next_item(request: SignedIn, slug: str) -> HttpResponse:
-    """An item that the browser does not hold yet: one left open before, else a new one."""
+    """An item that the browser does not hold yet: one left open before, else a new one. What has
+    to be read first is given in its place, and so is an own answer that is to be changed."""
     project = queries.find_project(slug, request.user, "annotate")
+    try:
+        services.require_all_read(project, request.user)
+    except services.MustRead as refusal:
+        return render_notice(request, request.user, project, refusal.notice)
+    if past := queries_me.find_past_turn(project, request.user, request.POST.get("change", "")):
+        return render_item(request, past)
     held = set(request.POST.get("held", "").split(",")[:MAX_NAMED])
-    waiting = queries.open_assignments(project, request.user)
-    left_open = (assignment for assignment in waiting if str(assignment.key) not in held)
-    assignment = next(left_open, None) or services.claim_next(project, request.user)
+    left_open = queries.left_open(project, request.user, held)
+    try:
+        assignment = left_open or services.claim_turn(project, request.user)
+    except services.LimitReached as limit:
+        return render(request, "annotation/people/_limit.html", {"limit": limit})
     return render_item(request, assignment)
 
 
@@ -116,27 +129,14 @@ def render_item(request: SignedIn, assignment: Assignment | None) -> HttpRespons
     if assignment is None:
         return HttpResponse(status=204)
     card = queries.item_card(assignment)
-    context = {
-        "card": card,
-        "form_template": form_template(card.task_type),
-        "allow_tie": card.config.get("allow_tie", True),
-        "allow_both_bad": card.config.get("allow_both_bad", True),
-        "rationale_is_required": card.config.get("rationale") == "required",
-        "draft_json": json.dumps(card.draft) if card.draft else "",
-    }
-    return render(request, "annotation/_item.html", context)
-
-
-def form_template(task_type: str) -> Template:
-    """The task type's own template, if it has one."""
-    own = f"annotation/task_types/{task_type}.html"
-    template: Template = select_template([own, "annotation/task_types/_default.html"])
-    return template
+    context = {"card": card, "draft_json": json.dumps(card.draft) if card.draft else ""}
+    own = f"annotation/task_types/{card.task_type}.html"
+    return render(request, [own, "annotation/task_types/_default.html"], context)
 
 
 @from_screen
 def submit(request: SignedIn, key: UUID) -> HttpResponse:
-    assignment = queries.find_assignment(key, request.user)
+    assignment = queries.find_assignment(key, request.user, shown=False)
     sent = SubmitForm(request.POST)
     answer = queries.answer_form(assignment, request.POST)
     if not (sent.is_valid() & answer.is_valid()):
@@ -154,7 +154,7 @@ def submit(request: SignedIn, key: UUID) -> HttpResponse:
 
 @from_screen
 def skip(request: SignedIn, key: UUID) -> HttpResponse:
-    assignment = queries.find_assignment(key, request.user)
+    assignment = queries.find_assignment(key, request.user, shown=False)
     form = SkipForm(request.POST)
     if not form.is_valid():
         return refuse(form_errors(form))
@@ -164,7 +164,7 @@ def skip(request: SignedIn, key: UUID) -> HttpResponse:
 
 @from_screen
 def flag(request: SignedIn, key: UUID) -> HttpResponse:
-    assignment = queries.find_assignment(key, request.user)
+    assignment = queries.find_assignment(key, request.user, shown=False)
     form = FlagForm(request.POST)
     if not form.is_valid():
         return refuse(form_errors(form))
@@ -174,7 +174,7 @@ def flag(request: SignedIn, key: UUID) -> HttpResponse:
 
 @from_screen
 def draft(request: SignedIn, key: UUID) -> HttpResponse:
-    assignment = queries.find_assignment(key, request.user)
+    assignment = queries.find_assignment(key, request.user, shown=False)
     form = DraftForm(request.POST)
     if not form.is_valid():
         return refuse(form_errors(form))
@@ -188,14 +188,14 @@ def draft(request: SignedIn, key: UUID) -> HttpResponse:
 def heartbeat(request: SignedIn, key: UUID) -> HttpResponse:
     """A sign of life. An item that comes onto the screen also hears how far the project is: here
     nobody waits for it, as they would with the item itself."""
-    assignment = queries.find_assignment(key, request.user)
+    assignment = queries.find_assignment(key, request.user, shown=False)
     form = HeartbeatForm(request.POST)
     if not form.is_valid():
         return refuse(form_errors(form))
-    services.heartbeat(assignment, form.cleaned_data["active_seconds"])
-    if not form.cleaned_data["opened"]:
+    is_opened = bool(form.cleaned_data["opened"])
+    services.heartbeat(assignment, form.cleaned_data["active_seconds"], opened=is_opened)
+    if not is_opened:
         return JsonResponse({})
-    services.mark_opened(assignment)
     now = queries.progress(assignment.item.project, request.user)
     return JsonResponse({"progress": {"done": now.done, "total": now.total, "mine": now.mine}})
 
@@ -206,7 +206,7 @@ def heartbeat(request: SignedIn, key: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def home(request: SignedIn) -> HttpResponse:
-    return render(request, "annotation/home.html", {"lines": queries.home(request.user)})
+    return render(request, "annotation/home.html", {"lines": queries_projects.home(request.user)})
 
 
 @login_required
@@ -217,12 +217,12 @@ def project(request: SignedIn, slug: str) -> HttpResponse:
         "project": project,
         "section": "overview",
         "progress": queries.progress(project, request.user),
-        "open_to_me": queries.open_to(project, request.user),
+        "open_to_me": queries_projects.open_to(project, request.user),
         "guideline": queries.guideline(project),
     }
     if can(request.user, "research", project):
-        context["overview"] = queries.project_overview(project)
-        context["flags"] = queries.open_flags(project, limit=10)
+        context["overview"] = queries_projects.project_overview(project)
+        context["flags"] = queries_projects.open_flags(project, limit=10)
     return render(request, "annotation/project.html", context)
 
 
@@ -284,15 +284,15 @@ def members(request: SignedIn, slug: str) -> HttpResponse:
     """The people of a project; POST takes one in, and shows a new account's password once."""
     project = queries.find_project(slug, request.user, "manage")
     form = MemberForm(request.POST or None)
-    context: dict[str, object] = {"project": project, "section": "settings", "form": form}
+    context: dict[str, object] = {"form": form}
     if form.is_valid():
         try:
             person = services.invite(project, **form.cleaned_data)
         except services.NotAllowed as refusal:
             form.add_error("username", str(refusal))
         else:
-            context |= {"invited": person, "form": MemberForm()}
-    context |= {"lines": queries.members_page(project), "roles": Membership.Role.choices}
+            context = {"invited": person}
+    context = members_context(project) | context
     return render(request, "annotation/members.html", context, status=form_status(form))
 
 
@@ -302,7 +302,7 @@ def members(request: SignedIn, slug: str) -> HttpResponse:
 def member(request: SignedIn, slug: str, pk: int) -> HttpResponse:
     """Change a member's role, take the member out, or give a new password."""
     project = queries.find_project(slug, request.user, "manage")
-    user = queries.find_member(project, pk)
+    user = queries_projects.find_member(project, pk)
     form = MemberActionForm(request.POST)
     if not form.is_valid():
         messages.error(request, "Choose a role from the list.")
@@ -314,19 +314,26 @@ def member(request: SignedIn, slug: str, pk: int) -> HttpResponse:
         return redirect("members", slug)
 
 
+def members_context(project: Project) -> dict[str, object]:
+    """What the page of members shows, whichever of its forms was sent."""
+    return {
+        "project": project,
+        "section": "settings",
+        "form": MemberForm(),
+        "lines": queries_projects.members_page(project),
+        "roles": Membership.Role.choices,
+        "invitation_form": InvitationForm(auto_id="id_invitation_%s"),
+        "invitations": queries_invitations.invitations(project),
+    }
+
+
 def act_on_member(
     request: SignedIn, project: Project, user: User, form: MemberActionForm
 ) -> HttpResponse:
     action = form.cleaned_data["action"]
     if action == "password":
-        context = {
-            "project": project,
-            "section": "settings",
-            "form": MemberForm(),
-            "invited": services.renew_password(user, by=request.user),
-            "lines": queries.members_page(project),
-            "roles": Membership.Role.choices,
-        }
+        invited = services.renew_password(user, by=request.user)
+        context = members_context(project) | {"invited": invited}
         return render(request, "annotation/members.html", context)
     if action == "remove":
         services.remove_member(project, user)

@@ -75,7 +75,6 @@ def exports(request: SignedIn, slug: str) -> HttpResponse:
             filters=form.filters(),
             user=request.user,
         )
-        messages.success(request, "The export is being written. This page shows when it is ready.")
         return redirect("exports", slug)
     context = _context(project, form=form, page=queries_data.exports_page(project))
     is_fragment = request.headers.get("HX-Request") == "true"

@@ -1,10 +1,17 @@
-"""`make bench [DATA=FILE]`: speed and memory against TRL 1.16 and transformers, in one run.
+"""`make bench [DATA=FILE]`: what is claimed about speed, measured.
 
     dpo, reward   pairs a second, peak memory; full tuning of the same model on the same pairs
     sample        tokens a second up to the end of each response
+    crowd         50 annotators over HTTP while web processes are killed: no answer is lost
+    queue         the next item and the answer over HTTP in a project of a million items
 
-Both sides run in processes of their own, in turns, on the same threads. First in float32, a few
-steps, to show that both compute the same; then in bfloat16, for the clock. Ratios are of medians.
+The last two need a PostgreSQL server: the one that BENCH_DATABASE_URL names, or one on this machine
+that trusts the user `postgres`. `crowd` runs on SQLite too.
+
+The engine's against TRL 1.16 and transformers, in one run: both sides in processes of their own, in
+turns, on the same threads. First in float32, a few steps, to show that both compute the same; then
+for the clock, in bfloat16 where the processor computes in it, else in float32: the rival's best
+either way. Ratios are of medians. The targets are meant for bfloat16.
 """
 
 import argparse
@@ -20,11 +27,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 
+from benchmarks.installation import run_alone, server_url
 from benchmarks.workload import make_workload
 from training import registry
-from training.engine.modeling import load_reward
+from training.engine.configs import TrainConfig
+from training.engine.modeling import load_reward, resolve_dtype
 
-TASKS = ("dpo", "reward", "sample")
+ENGINE_TASKS = ("dpo", "reward", "sample")
+QUEUE_TASKS = ("crowd", "queue")
+TASKS = ENGINE_TASKS + QUEUE_TASKS
 SIDES = ("benchmarks.ours", "benchmarks.rival_trl")
 
 
@@ -41,12 +52,29 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--exact-steps", type=int, default=20, help="float32 steps to compare")
+    parser.add_argument("--dtype", choices=TrainConfig.DTYPES, default="auto", help="for the clock")
     options = parser.parse_args()
-    model = options.model or demo_model()
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(options, model, Path(folder))
-        for task in options.tasks or TASKS:
-            getattr(bench, task)()
+    tasks = options.tasks or TASKS
+    if set(tasks) & set(ENGINE_TASKS):
+        model = options.model or demo_model()
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(options, model, Path(folder))
+            for task in tasks:
+                if task in ENGINE_TASKS:
+                    getattr(bench, task)()
+    for task in tasks:
+        if task in QUEUE_TASKS:
+            measure_queue(task)
+
+
+def measure_queue(task: str) -> None:
+    server = server_url()
+    if server:
+        run_alone(f"benchmarks.{task}", server=server).check_returncode()
+    else:
+        print(f"{task}: left out: no PostgreSQL server, see BENCH_DATABASE_URL.", flush=True)
+    if task == "crowd":
+        run_alone("benchmarks.crowd", "--people", "16", server="").check_returncode()
 
 
 def demo_model() -> Path:
@@ -62,13 +90,15 @@ class Bench:
     def __init__(self, options: argparse.Namespace, model: Path, folder: Path) -> None:
         self.options, self.model, self.folder = options, model, folder
         self.workload = make_workload(model, options.data, options.pairs, options.batch_size)
+        self.dtype = str(resolve_dtype(options.dtype)).removeprefix("torch.")
         self.common = {"threads": options.threads, "batch_size": options.batch_size}
         tokens = [(len(p), len(c), len(r)) for batch in self.workload.batches for p, c, r in batch]
         means = [statistics.fmean(column) for column in zip(*tokens, strict=True)]
         print(
             f"{self.workload.pairs} pairs, {len(self.workload.batches)} batches of "
             f"{options.batch_size}; mean tokens: prompt {means[0]:.0f}, responses "
-            f"{means[1]:.0f} and {means[2]:.0f}; {options.threads} threads; model {model.name}"
+            f"{means[1]:.0f} and {means[2]:.0f}; {options.threads} threads; model {model.name}; "
+            f"{self.dtype} for the clock"
         )
 
     # --- what is measured ------------------------------------------------------------------------
@@ -87,7 +117,7 @@ class Bench:
             work = {
                 **self.common,
                 "model": str(self.model),
-                "dtype": "bfloat16",
+                "dtype": self.dtype,
                 "prompts": prompts,
                 "max_new_tokens": limit,
                 "batch_size": 16,
@@ -109,20 +139,22 @@ class Bench:
         if "logprobs" in ours:
             gap = largest_gap(*(flatten(side["logprobs"]) for side in (ours, theirs)))
             print(f"{task}: float32, summed log-probabilities differ by at most {gap:.1e}")
-        timed = {**work, "dtype": "bfloat16", "batches": batches}
+        timed = {**work, "dtype": self.dtype, "batches": batches}
         us, them = self.take_turns(task, timed)
         pairs = self.workload.pairs
         rates = [[pairs / r["seconds"] for r in side] for side in (us, them)]
         self.report(task, "pairs/s", rates, target)
         last = batches[-max(1, len(batches) // 4) :]
         ends = [statistics.fmean(side[-1]["losses"][-len(last) :]) for side in (us, them)]
-        self.compare(f"{task}: bfloat16, mean loss of the last {len(last)} steps", ends)
+        self.compare(f"{task}: {self.dtype}, mean loss of the last {len(last)} steps", ends)
         final = {**exact, "kind": task, "batches": last}
         ends = [
             self.run(SIDES[0], "loss", {**final, "final": self.final(side)})["loss"]
             for side in SIDES
         ]
-        self.compare(f"{task}: trained in bfloat16, final loss on these batches in float32", ends)
+        self.compare(
+            f"{task}: trained in {self.dtype}, final loss on these batches in float32", ends
+        )
         peaks = [max(r["peak_gib"] for r in side) for side in (us, them)]
         print(
             f"{task}: peak memory {peaks[0]:.2f} GiB against {peaks[1]:.2f} GiB: "

@@ -1,4 +1,4 @@
-"""Celery's application: two queues, `default` and `train`; the tasks knock, the rows decide."""
+"""Celery's application: queues `default`, `chat` and `train`; the tasks knock, the rows decide."""
 
 import os
 

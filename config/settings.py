@@ -5,6 +5,7 @@ import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -83,6 +84,9 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "rest_framework",
     "knox",
     "drf_spectacular",
@@ -101,6 +105,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "config.second_factor.SecondFactorMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -151,7 +156,53 @@ ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "/"
 ACCOUNT_SESSION_REMEMBER = True
+MFA_ADAPTER = "config.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Prefloop"
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs up by themselves: no address is a stranger's
+REQUIRE_MFA_FOR = env.str("REQUIRE_MFA_FOR", default="none")
+if REQUIRE_MFA_FOR not in ("none", "staff", "researchers"):
+    raise ImproperlyConfigured("REQUIRE_MFA_FOR must be none, staff or researchers.")
+# Single sign-on, off unless a server is named. Only this server may be posted on to.
+OIDC_SERVER_URL = env.str("OIDC_SERVER_URL", default="").rstrip("/")
+OIDC_IS_ON = bool(OIDC_SERVER_URL)
+OIDC_NAME = env.str("OIDC_NAME", default="single sign-on")
+OIDC_AUTO_JOIN = env.bool("OIDC_AUTO_JOIN", default=False)
+SOCIALACCOUNT_ADAPTER = "config.sso.SsoAdapter"
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+SOCIALACCOUNT_REAUTHENTICATION_REQUIRED = True  # before another way in is connected
+SOCIALACCOUNT_PROVIDERS: dict[str, Any] = {}
+if OIDC_IS_ON:
+    OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+    OIDC_SECRET = env.str("OIDC_SECRET", default="")
+    server = urlsplit(OIDC_SERVER_URL)
+    if not (OIDC_CLIENT_ID and OIDC_SECRET):
+        raise ImproperlyConfigured("OIDC_SERVER_URL needs OIDC_CLIENT_ID and OIDC_SECRET too.")
+    if server.scheme != "https" and server.hostname not in ("127.0.0.1", "localhost"):
+        raise ImproperlyConfigured("OIDC_SERVER_URL must begin with https://.")
+    CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] += [f"{server.scheme}://{server.netloc}"]
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "APPS": [
+                {
+                    "provider_id": "sso",
+                    "name": OIDC_NAME,
+                    "client_id": OIDC_CLIENT_ID,
+                    "secret": OIDC_SECRET,
+                    "settings": {"server_url": OIDC_SERVER_URL, "oauth_pkce_enabled": True},
+                }
+            ]
+        }
+    }
+# Nothing is sent unless a server is named: smtp+tls://user:password@host:587
+EMAIL_URL = env.str("EMAIL_URL", default="")
+EMAIL_IS_ON = bool(EMAIL_URL)
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+if EMAIL_IS_ON:
+    vars().update(env.email_url("EMAIL_URL"))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", default="prefloop@localhost")
 
 # --- database -----------------------------------------------------------------------------------
 
@@ -221,12 +272,16 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"training.tasks.execute_run": {"queue": "train"}}
+CELERY_TASK_ROUTES = {
+    "training.tasks.execute_run": {"queue": "train"},
+    "annotation.tasks.answer_turn": {"queue": "chat"},
+}
 CELERY_BEAT_SCHEDULE = {
     "release-stale-assignments": {
         "task": "annotation.tasks.release_stale",
         "schedule": 30.0,
     },
+    "settle-batches": {"task": "annotation.tasks.settle_batches", "schedule": 30.0},
     "reconcile-runs": {"task": "training.tasks.reconcile", "schedule": 10.0},
     "reconcile-files": {"task": "annotation.tasks.reconcile", "schedule": 30.0},
 }
@@ -236,6 +291,14 @@ LOST_AFTER_SECONDS = 60
 MAX_ATTEMPTS = 3
 STOP_GRACE_SECONDS = 120  # from the wish to cancel to SIGTERM; the engine ends its step and saves
 ENGINE_COMMAND = [sys.executable, "-m", "training.engine"]
+
+# --- chat ---------------------------------------------------------------------------------------
+CHAT_SECONDS = env.float("CHAT_SECONDS", default=60.0)  # for one answer of one model
+CHAT_LOAD_SECONDS = env.float("CHAT_LOAD_SECONDS", default=180.0)  # for a model that we serve
+CHAT_IDLE_SECONDS = env.float("CHAT_IDLE_SECONDS", default=600.0)
+CHAT_MODELS = env.int("CHAT_MODELS", default=2)  # served here at a time
+SERVED_MODELS = "training.serving"
+SERVE_COMMAND = [sys.executable, "-m", "training.engine.serve"]
 
 # --- API ----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -260,6 +323,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ItemOriginEnum": "annotation.models.Item.Origin",
         "CheckpointOriginEnum": "training.models.Checkpoint.Origin",
+        "VerdictKindEnum": "annotation.models.Verdict.Kind",
     },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
@@ -272,6 +336,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"secrets": {"()": "config.logs.HideSecrets"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["secrets"],
+        }
+    },
     "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

@@ -6,13 +6,18 @@ TEST_DATABASE_URL=postgres://… runs the suite on PostgreSQL; without it, on SQ
 import os
 import tempfile
 
-os.environ["PREFLOOP_DATA"] = os.environ.get("PREFLOOP_TEST_DATA") or tempfile.mkdtemp(
-    prefix="prefloop-test-"
-)
-os.environ["PREFLOOP_TEST_DATA"] = os.environ["PREFLOOP_DATA"]  # for processes the tests start
+# Each worker of pytest-xdist has a folder of its own, though it inherits the name of its parent's:
+# equal ids in two databases would mean one file. What a test starts shares the folder of its test.
+worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+is_ours = worker == os.environ.get("PREFLOOP_TEST_WORKER", "")
+inherited = os.environ.get("PREFLOOP_TEST_DATA") if is_ours else None
+os.environ["PREFLOOP_DATA"] = inherited or tempfile.mkdtemp(prefix="prefloop-test-")
+os.environ["PREFLOOP_TEST_DATA"] = os.environ["PREFLOOP_DATA"]
+os.environ["PREFLOOP_TEST_WORKER"] = worker
 os.environ["SECRET_KEY"] = "only-for-tests-" + "x" * 50
 os.environ.pop("DATABASE_URL", None)
 os.environ.pop("REDIS_URL", None)
+os.environ.pop("OIDC_SERVER_URL", None)
 if os.environ.get("TEST_DATABASE_URL"):
     os.environ["DATABASE_URL"] = os.environ["TEST_DATABASE_URL"]
 

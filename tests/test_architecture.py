@@ -19,10 +19,12 @@ OURS = ("annotation", "training", "config")
 DJANGO = "import django; django.setup()"
 WEB = (
     f"{DJANGO}; import config.urls, config.wsgi, config.celery; "
-    "import annotation.tasks, training.tasks, training.views, training.runner, training.registry"
+    "import annotation.tasks, training.tasks, training.views, training.runner, training.registry; "
+    "import training.serving"
 )
 ENGINE = (
     "import training.engine.__main__, training.engine.convert, training.engine.download, "
+    "training.engine.serve, "
     "training.engine.algorithms.reward, training.engine.algorithms.dpo, "
     "training.engine.algorithms.sample"
 )

@@ -77,6 +77,25 @@ accounts/password/reset/key/done/                              else   405 405 40
 accounts/^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$ else   200 200 200 200 200 200
 accounts/password/reset/done/                                  GET    200 200 200 200 200 200
 accounts/password/reset/done/                                  else   405 405 405 405 405 405
+accounts/2fa/                                                  else   302 302 302 302 302 302
+accounts/2fa/authenticate/                                     else   302 302 302 302 302 302
+accounts/2fa/reauthenticate/                                   else   302 302 302 302 302 302
+accounts/2fa/totp/activate/                                    else   302 302 302 302 302 302
+accounts/2fa/totp/deactivate/                                  else   302 404 404 404 404 404
+accounts/2fa/recovery-codes/                                   GET    302 404 404 404 404 404
+accounts/2fa/recovery-codes/                                   else   302 405 405 405 405 405
+accounts/2fa/recovery-codes/generate/                          else   302 302 302 302 302 302
+accounts/2fa/recovery-codes/download/                          else   302 404 404 404 404 404
+accounts/3rdparty/login/cancelled/                             GET    200 200 200 200 200 200
+accounts/3rdparty/login/cancelled/                             else   405 405 405 405 405 405
+accounts/3rdparty/login/error/                                 GET    401 401 401 401 401 401
+accounts/3rdparty/login/error/                                 else   405 405 405 405 405 405
+accounts/3rdparty/signup/                                      else   302 302 302 302 302 302
+accounts/3rdparty/                                             PATCH  302 405 405 405 405 405
+accounts/3rdparty/                                             DELETE 302 405 405 405 405 405
+accounts/3rdparty/                                             else   302 200 200 200 200 200
+accounts/oidc/^(?P<provider_id>[^/]+)/login/                   else   404 404 404 404 404 404
+accounts/oidc/^(?P<provider_id>[^/]+)/login/callback/          else   404 404 404 404 404 404
 healthz                                                        GET    200 200 200 200 200 200
 healthz                                                        else   405 405 405 405 405 405
 api/v1/token/                                                  GET    401 200 200 200 200 200
@@ -92,6 +111,13 @@ api/v1/projects/<slug:slug>/prompts/                           else   401 403 40
 api/v1/projects/<slug:slug>/items/                             GET    401 403 404 200 404 200
 api/v1/projects/<slug:slug>/items/                             POST   401 403 404 400 404 400
 api/v1/projects/<slug:slug>/items/                             else   401 403 404 405 404 405
+api/v1/projects/<slug:slug>/logs/                              POST   401 403 404 400 404 400
+api/v1/projects/<slug:slug>/logs/                              else   401 403 404 405 404 405
+api/v1/projects/<slug:slug>/items/<int:pk>/verdicts/           GET    401 403 404 200 404 200
+api/v1/projects/<slug:slug>/items/<int:pk>/verdicts/           POST   401 403 404 400 404 400
+api/v1/projects/<slug:slug>/items/<int:pk>/verdicts/           else   401 403 404 405 404 405
+api/v1/projects/<slug:slug>/disagreements/                     GET    401 403 404 200 404 200
+api/v1/projects/<slug:slug>/disagreements/                     else   401 403 404 405 404 405
 api/v1/projects/<slug:slug>/annotations/                       GET    401 403 404 200 404 200
 api/v1/projects/<slug:slug>/annotations/                       else   401 403 404 405 404 405
 api/v1/projects/<slug:slug>/exports/                           GET    401 403 404 200 404 200
@@ -104,6 +130,11 @@ api/v1/projects/<slug:slug>/exports/<int:pk>/download/         GET    401 403 40
 api/v1/projects/<slug:slug>/exports/<int:pk>/download/         else   401 403 404 405 404 405
 api/v1/projects/<slug:slug>/next/                              POST   401 200 404 204 404 204
 api/v1/projects/<slug:slug>/next/                              else   401 405 404 405 404 405
+api/v1/projects/<slug:slug>/guideline/                         GET    401 200 404 200 404 200
+api/v1/projects/<slug:slug>/guideline/                         POST   401 400 404 400 404 400
+api/v1/projects/<slug:slug>/guideline/                         else   401 405 404 405 404 405
+api/v1/assignments/<uuid:key>/feedback/                        POST   401 409 404 404 404 404
+api/v1/assignments/<uuid:key>/feedback/                        else   401 405 405 405 405 405
 api/v1/assignments/<uuid:key>/submit/                          POST   401 400 404 404 404 404
 api/v1/assignments/<uuid:key>/submit/                          else   401 405 405 405 405 405
 api/v1/projects/<slug:slug>/checkpoints/                       GET    401 403 404 200 404 200
@@ -121,6 +152,14 @@ api/schema/                                                    GET    200 200 20
 api/schema/                                                    else   405 405 405 405 405 405
 ""                                                             GET    302 200 200 200 200 200
 ""                                                             else   302 405 405 405 405 405
+account/                                                       GET    302 200 200 200 200 200
+account/                                                       else   302 405 405 405 405 405
+account/tokens/                                                POST   302 422 422 422 422 422
+account/tokens/                                                else   302 405 405 405 405 405
+account/tokens/<str:key>/revoke/                               POST   302 404 404 302 404 404
+account/tokens/<str:key>/revoke/                               else   302 405 405 405 405 405
+account/sign_out/                                              POST   302 302 302 302 302 302
+account/sign_out/                                              else   302 405 405 405 405 405
 projects/new/                                                  GET    302 403 403 200 200 200
 projects/new/                                                  POST   302 403 403 200 200 200
 projects/new/                                                  else   302 405 405 405 405 405
@@ -135,9 +174,19 @@ projects/<slug:slug>/undo/                                     else   405 405 40
 projects/<slug:slug>/guidelines/                               GET    302 200 404 200 404 200
 projects/<slug:slug>/guidelines/                               POST   302 403 404 403 404 200
 projects/<slug:slug>/guidelines/                               else   302 405 405 405 405 405
+projects/<slug:slug>/categories/                               GET    302 200 404 200 404 200
+projects/<slug:slug>/categories/                               POST   302 302 404 302 404 302
+projects/<slug:slug>/categories/                               else   302 405 405 405 405 405
 projects/<slug:slug>/members/                                  GET    302 403 404 403 404 200
 projects/<slug:slug>/members/                                  POST   302 403 404 403 404 200
 projects/<slug:slug>/members/                                  else   302 405 405 405 405 405
+projects/<slug:slug>/invitations/                              POST   302 403 404 403 404 422
+projects/<slug:slug>/invitations/                              else   302 405 405 405 405 405
+projects/<slug:slug>/invitations/<int:pk>/revoke/              POST   302 403 404 403 404 302
+projects/<slug:slug>/invitations/<int:pk>/revoke/              else   302 405 405 405 405 405
+join/<str:secret>/                                             GET    200 200 200 200 200 200
+join/<str:secret>/                                             POST   200 302 302 302 302 302
+join/<str:secret>/                                             else   405 405 405 405 405 405
 projects/<slug:slug>/members/<int:pk>/                         POST   302 403 404 403 404 302
 projects/<slug:slug>/members/<int:pk>/                         else   302 405 405 405 405 405
 projects/<slug:slug>/settings/                                 GET    302 403 404 403 404 200
@@ -153,11 +202,79 @@ assignments/<uuid:key>/draft/                                  POST   401 422 40
 assignments/<uuid:key>/draft/                                  else   405 405 405 405 405 405
 assignments/<uuid:key>/heartbeat/                              POST   401 422 404 404 404 404
 assignments/<uuid:key>/heartbeat/                              else   405 405 405 405 405 405
+assignments/<uuid:key>/opt-out/                                POST   401 409 404 404 404 404
+assignments/<uuid:key>/opt-out/                                else   405 405 405 405 405 405
+assignments/<uuid:key>/diff/                                   POST   401 200 404 404 404 404
+assignments/<uuid:key>/diff/                                   else   405 405 405 405 405 405
+assignments/<uuid:key>/preview/                                POST   401 200 404 404 404 404
+assignments/<uuid:key>/preview/                                else   405 405 405 405 405 405
+projects/<slug:slug>/acknowledge/                              POST   401 422 404 422 404 422
+projects/<slug:slug>/acknowledge/                              else   405 405 405 405 405 405
+projects/<slug:slug>/write_back/                               POST   401 422 404 422 404 422
+projects/<slug:slug>/write_back/                               else   405 405 405 405 405 405
+assignments/<uuid:key>/reveal/                                 POST   401 409 404 404 404 404
+assignments/<uuid:key>/reveal/                                 else   405 405 405 405 405 405
+projects/<slug:slug>/me/                                       GET    302 200 404 200 404 200
+projects/<slug:slug>/me/                                       else   302 405 405 405 405 405
+projects/<slug:slug>/people/<int:pk>/                          GET    302 403 404 403 404 200
+projects/<slug:slug>/people/<int:pk>/                          POST   302 403 404 403 404 200
+projects/<slug:slug>/people/<int:pk>/                          else   302 405 405 405 405 405
+projects/<slug:slug>/gold/                                     GET    302 403 404 200 404 200
+projects/<slug:slug>/gold/                                     POST   302 403 404 200 404 200
+projects/<slug:slug>/gold/                                     else   302 405 405 405 405 405
+projects/<slug:slug>/gold/new/<int:pk>/                        GET    302 403 404 200 404 200
+projects/<slug:slug>/gold/new/<int:pk>/                        else   302 405 405 405 405 405
+projects/<slug:slug>/gold/make/<int:pk>/                       POST   401 403 404 422 404 422
+projects/<slug:slug>/gold/make/<int:pk>/                       else   405 405 405 405 405 405
+projects/<slug:slug>/gold/<int:pk>/retire/                     POST   302 403 404 302 404 302
+projects/<slug:slug>/gold/<int:pk>/retire/                     else   302 405 405 405 405 405
+projects/<slug:slug>/review/                                   GET    302 403 404 200 404 200
+projects/<slug:slug>/review/                                   else   302 405 405 405 405 405
+projects/<slug:slug>/review/<int:pk>/                          GET    302 403 404 200 404 200
+projects/<slug:slug>/review/<int:pk>/                          else   302 405 405 405 405 405
+projects/<slug:slug>/review/<int:pk>/verdict/                  POST   401 403 404 422 404 422
+projects/<slug:slug>/review/<int:pk>/verdict/                  else   405 405 405 405 405 405
+projects/<slug:slug>/review/<int:pk>/comment/<uuid:key>/       POST   302 403 404 302 404 302
+projects/<slug:slug>/review/<int:pk>/comment/<uuid:key>/       else   302 405 405 405 405 405
+projects/<slug:slug>/review/<int:pk>/gold/                     POST   302 403 404 302 404 302
+projects/<slug:slug>/review/<int:pk>/gold/                     else   302 405 405 405 405 405
+projects/<slug:slug>/review/gold/                              GET    302 403 404 200 404 200
+projects/<slug:slug>/review/gold/                              else   302 405 405 405 405 405
+projects/<slug:slug>/review/gold/<int:pk>/retire/              POST   302 403 404 302 404 302
+projects/<slug:slug>/review/gold/<int:pk>/retire/              else   302 405 405 405 405 405
+assignments/<uuid:key>/reply/                                  POST   302 302 404 404 404 404
+assignments/<uuid:key>/reply/                                  else   302 405 405 405 405 405
+projects/<slug:slug>/workload/                                 GET    302 403 404 403 404 200
+projects/<slug:slug>/workload/                                 POST   302 403 404 403 404 200
+projects/<slug:slug>/workload/                                 else   302 405 405 405 405 405
+projects/<slug:slug>/people/<int:pk>/limits/                   POST   302 403 404 403 404 302
+projects/<slug:slug>/people/<int:pk>/limits/                   else   302 405 405 405 405 405
+projects/<slug:slug>/batches/                                  GET    302 403 404 200 404 200
+projects/<slug:slug>/batches/                                  POST   302 403 404 200 404 200
+projects/<slug:slug>/batches/                                  else   302 405 405 405 405 405
+projects/<slug:slug>/batches/<int:pk>/                         GET    302 403 404 200 404 200
+projects/<slug:slug>/batches/<int:pk>/                         POST   302 403 404 422 404 422
+projects/<slug:slug>/batches/<int:pk>/                         else   302 405 405 405 405 405
+projects/<slug:slug>/batches/<int:pk>/act/                     POST   302 403 404 302 404 302
+projects/<slug:slug>/batches/<int:pk>/act/                     else   302 405 405 405 405 405
 projects/<slug:slug>/imports/                                  GET    302 403 404 200 404 200
 projects/<slug:slug>/imports/                                  POST   302 403 404 422 404 422
 projects/<slug:slug>/imports/                                  else   302 405 405 405 405 405
 projects/<slug:slug>/imports/<int:pk>/                         GET    302 403 404 200 404 200
 projects/<slug:slug>/imports/<int:pk>/                         else   302 405 405 405 405 405
+projects/<slug:slug>/prompts/                                  GET    302 403 404 200 404 200
+projects/<slug:slug>/prompts/                                  POST   302 403 404 422 404 422
+projects/<slug:slug>/prompts/                                  else   302 405 405 405 405 405
+projects/<slug:slug>/logs/                                     GET    302 403 404 200 404 200
+projects/<slug:slug>/logs/                                     POST   302 403 404 403 404 422
+projects/<slug:slug>/logs/                                     else   302 405 405 405 405 405
+projects/<slug:slug>/logs/preview/                             POST   302 403 404 422 404 422
+projects/<slug:slug>/logs/preview/                             else   302 405 405 405 405 405
+projects/<slug:slug>/coverage/                                 GET    302 403 404 200 404 200
+projects/<slug:slug>/coverage/                                 POST   302 403 404 302 404 302
+projects/<slug:slug>/coverage/                                 else   302 405 405 405 405 405
+projects/<slug:slug>/coverage/<slug:table>.csv                 GET    302 403 404 200 404 200
+projects/<slug:slug>/coverage/<slug:table>.csv                 else   302 405 405 405 405 405
 projects/<slug:slug>/exports/                                  GET    302 403 404 200 404 200
 projects/<slug:slug>/exports/                                  POST   302 403 404 422 404 422
 projects/<slug:slug>/exports/                                  else   302 405 405 405 405 405
@@ -165,6 +282,30 @@ projects/<slug:slug>/exports/<int:pk>/download/                GET    302 403 40
 projects/<slug:slug>/exports/<int:pk>/download/                else   302 405 405 405 405 405
 projects/<slug:slug>/exports/<int:pk>/delete/                  POST   302 403 404 302 404 302
 projects/<slug:slug>/exports/<int:pk>/delete/                  else   302 405 405 405 405 405
+projects/<slug:slug>/items/build/                              GET    302 403 404 200 404 200
+projects/<slug:slug>/items/build/                              POST   302 403 404 422 404 422
+projects/<slug:slug>/items/build/                              else   302 405 405 405 405 405
+projects/<slug:slug>/chat/                                     GET    302 302 404 200 404 200
+projects/<slug:slug>/chat/                                     POST   302 302 404 302 404 302
+projects/<slug:slug>/chat/                                     else   302 405 405 405 405 405
+projects/<slug:slug>/chat/<uuid:key>/                          GET    302 200 404 404 404 404
+projects/<slug:slug>/chat/<uuid:key>/                          else   302 405 405 405 405 405
+projects/<slug:slug>/chat/<uuid:key>/thread/                   GET    401 200 404 404 404 404
+projects/<slug:slug>/chat/<uuid:key>/thread/                   else   405 405 405 405 405 405
+projects/<slug:slug>/chat/<uuid:key>/send/                     POST   401 422 404 404 404 404
+projects/<slug:slug>/chat/<uuid:key>/send/                     else   405 405 405 405 405 405
+projects/<slug:slug>/chat/<uuid:key>/retry/                    POST   401 409 404 404 404 404
+projects/<slug:slug>/chat/<uuid:key>/retry/                    else   405 405 405 405 405 405
+projects/<slug:slug>/chat/<uuid:key>/choose/                   POST   401 404 404 404 404 404
+projects/<slug:slug>/chat/<uuid:key>/choose/                   else   405 405 405 405 405 405
+projects/<slug:slug>/chat/<uuid:key>/draft/                    POST   401 422 404 404 404 404
+projects/<slug:slug>/chat/<uuid:key>/draft/                    else   405 405 405 405 405 405
+projects/<slug:slug>/endpoints/                                GET    302 403 404 403 404 200
+projects/<slug:slug>/endpoints/                                POST   302 403 404 403 404 200
+projects/<slug:slug>/endpoints/                                else   302 405 405 405 405 405
+projects/<slug:slug>/endpoints/<int:pk>/                       GET    302 403 404 403 404 200
+projects/<slug:slug>/endpoints/<int:pk>/                       POST   302 403 404 403 404 200
+projects/<slug:slug>/endpoints/<int:pk>/                       else   302 405 405 405 405 405
 projects/<slug:slug>/runs/                                     GET    302 403 404 200 404 200
 projects/<slug:slug>/runs/                                     else   405 405 405 405 405 405
 projects/<slug:slug>/runs/compare/                             GET    302 403 404 200 404 200
@@ -242,10 +383,19 @@ class World:
         member = people["annotator here"]
         researcher = people["researcher here"]
         item = make_item(here, ["one", "two"])
-        make_annotation(item)
+        said = make_annotation(item)
         make_item(here, ["three", "four"])
         turn = services.claim_next(here, member)
         assert turn is not None
+        gold = services.make_gold(
+            make_item(here, ["five", "six"]),
+            kind="hidden",
+            answer={"strength": 1, "both_bad": False},
+            reason="Five comes first.",
+        )
+        conversation = services.start_conversation(here, member)
+        endpoint = services.add_endpoint(here, label="one", address="http://h/v1", model="m")
+        together = services.add_batch(here, "pilot")
         batch = ImportBatch.objects.create(
             project=here, kind="prompts", format="prompts", file_name="prompts.jsonl"
         )
@@ -257,16 +407,32 @@ class World:
         log.parent.mkdir(parents=True)
         log.touch()
         token, _ = tokens.add_token(researcher)
+        admin = people["admin"]
+        invitation, secret = services.create_invitation(here, by=admin)
         self.places: dict[str, Any] = {
+            "invitations/<int:pk>": f"invitations/{invitation.pk}",
+            "<str:secret>": secret,
             "<slug:slug>": here.slug,
+            "chat/<uuid:key>": f"chat/{conversation.key}",
+            "comment/<uuid:key>": f"comment/{said.assignment.key}",
+            "endpoints/<int:pk>": f"endpoints/{endpoint.pk}",
+            "batches/<int:pk>": f"batches/{together.pk}",
             "<uuid:key>": turn.key,
             "<slug:algorithm>": "dpo",
+            "<slug:table>": "categories",
             "<slug:checkpoint>": checkpoint.slug,
             "<str:key>": token.token_key,
             "members/<int:pk>": f"members/{member.pk}",
+            "people/<int:pk>": f"people/{member.pk}",
+            "gold/new/<int:pk>": f"gold/new/{item.pk}",
+            "gold/make/<int:pk>": f"gold/make/{item.pk}",
+            "gold/<int:pk>": f"gold/{gold.pk}",
+            "items/<int:pk>": f"items/{item.pk}",
+            "review/<int:pk>": f"review/{item.pk}",
             "imports/<int:pk>": f"imports/{batch.pk}",
             "exports/<int:pk>": f"exports/{export.pk}",
             "runs/<int:pk>": f"runs/{run.pk}",
+            r"^(?P<provider_id>[^/]+)": "sso",  # nobody set it up
             r"^confirm-email/(?P<key>[-:\w]+)/$": "confirm-email/nothing/",
             r"^password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$": (
                 "password/reset/key/1-nothing/"

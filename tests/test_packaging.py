@@ -89,7 +89,7 @@ def without_address(command: list[str]) -> list[str]:
 
 def test_containers_run_what_one_machine_runs() -> None:
     one, many = supervised(), contained()
-    assert set(one) == set(many) == {"web", "worker", "train", "beat"}
+    assert set(one) == set(many) == {"web", "worker", "chat", "train", "beat"}
     for name in one:
         assert without_address(one[name]) == without_address(many[name])
 
@@ -162,9 +162,9 @@ def test_with_a_gpu_the_train_service_gets_it_and_cuda() -> None:
 
 def test_services_wait_for_what_they_need() -> None:
     services = compose()["services"]
-    assert set(services) == {"db", "redis", "web", "worker", "train", "beat"}
+    assert set(services) == {"db", "redis", "web", "worker", "chat", "train", "beat"}
     assert set(services["web"]["depends_on"]) == {"db", "redis"}
-    for name in ("worker", "train", "beat"):
+    for name in ("worker", "chat", "train", "beat"):
         assert services[name]["depends_on"] == {"web": {"condition": "service_healthy"}}
     for name in ("db", "redis", "web"):
         assert services[name]["healthcheck"]["test"]

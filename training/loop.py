@@ -78,7 +78,8 @@ def queue_samples(run: Run) -> int:
                 list(pair),
                 key=f"sample:{run.pk}:{prompt.pk}:{index}",
                 task_type="pairwise",
-                priority=priority,
+                # Test prompts first: on them the win rate is fair, and they are few.
+                priority=priority + (prompt.split == Prompt.Split.TEST),
                 round=run.round,
                 origin=Item.Origin.SAMPLE,
             )

@@ -154,7 +154,7 @@ def headline(run: Run) -> str:
 
 def judged_now(project: Project) -> dict[str, int]:
     """Judged items by split: what a snapshot taken now would hold at most."""
-    judged = project.items.filter(answer_count__gt=0).values_list("prompt__split")
+    judged = project.items.filter(answer_count__gt=0, gold=None).values_list("prompt__split")
     counts = dict(judged.annotate(Count("pk")).order_by())
     return {split: counts.get(split, 0) for split in ("train", "test")}
 
@@ -435,7 +435,7 @@ class SnapshotList:
 
 
 def snapshot_list(project: Project) -> SnapshotList:
-    judged = project.items.filter(answer_count__gt=0)
+    judged = project.items.filter(answer_count__gt=0, gold=None)
     return SnapshotList(
         snapshots=list(
             project.snapshots.select_related("created_by").annotate(run_count=Count("runs"))

@@ -7,8 +7,14 @@ weight   = Σ w_i
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from annotation.preferences import Preference
+
+
+def majority_of(merged: Iterable[Preference]) -> list[Preference]:
+    """Each merged pair given to its majority: p becomes 1 or 0, and stays ½ where it is split."""
+    return [replace(each, p=0.5 if each.p == 0.5 else float(each.p > 0.5)) for each in merged]
 
 
 def merge_votes(preferences: Iterable[Preference]) -> list[Preference]:

@@ -11,10 +11,17 @@ from typing import Any, Protocol
 
 import pyarrow as pa
 
-from annotation.exports import raw, trl_implicit, trl_preference
+from annotation.exports import (
+    k_wise,
+    raw,
+    sft_messages,
+    trl_implicit,
+    trl_preference,
+    trl_unpaired,
+)
 from annotation.exports.rows import JudgedItem
 
-__all__ = ["EXPORTS", "SUFFIXES", "ExportFormat"]
+__all__ = ["EXPORTS", "SUFFIXES", "WITH_RETESTS", "ExportFormat"]
 
 
 class ExportFormat(Protocol):
@@ -32,7 +39,13 @@ class ExportFormat(Protocol):
 EXPORTS: dict[str, ExportFormat] = {
     "trl_preference": trl_preference,
     "trl_implicit": trl_implicit,
+    "trl_unpaired": trl_unpaired,
+    "sft_messages": sft_messages,
+    "k_wise": k_wise,
     "raw": raw,
 }
+
+WITH_RETESTS = frozenset({"raw"})
+"""The formats that hold, marked, what people said when an item came back to them."""
 
 SUFFIXES = ("jsonl", "jsonl.gz", "parquet")

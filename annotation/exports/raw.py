@@ -1,8 +1,10 @@
 """Everything that is known about every vote: one row a current answer.
 
 Annotators stand under a pseudonym that holds inside one project. `preferences` are the pairs the
-answer implies, in canonical order; `unpaired` are the responses that were called bad without being
-compared (both bad: two negatives).
+answer implies, in canonical order; `unpaired` are the responses that were called good or bad
+without being compared (both bad: two negatives); `demonstrations` are the texts that the annotator
+wrote, `edited` being the index of the response that one was made from. `verdicts` are what
+reviewers decided about the item, the one that holds last; each row of the item carries them all.
 """
 
 from collections import Counter
@@ -12,22 +14,35 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from annotation.exports.rows import JudgedItem
+from annotation.exports.rows import JudgedItem, plain_messages, preference_rows
 from annotation.exports.trl_preference import MESSAGES
 from annotation.models import Annotation
 from annotation.pseudonyms import pseudonym
 
 LABEL = "Raw, one row a vote"
 
+PREFERENCES = pa.list_(
+    pa.struct(
+        [
+            ("a", pa.int64()),
+            ("b", pa.int64()),
+            ("p", pa.float64()),
+            ("strength", pa.float64()),
+            ("weight", pa.float64()),
+        ]
+    )
+)
 SCHEMA = pa.schema(
     [
         ("annotation", pa.int64()),
         ("item", pa.int64()),
         ("task_type", pa.string()),
+        ("task_config", pa.string()),  # JSON: the settings of its question
         ("split", pa.string()),
         ("round", pa.int64()),
         ("origin", pa.string()),
         ("arm", pa.string()),
+        ("batch", pa.string()),  # its name; empty where the item is in none
         ("prompt_id", pa.int64()),
         ("conversation_root", pa.string()),
         ("external_id", pa.string()),
@@ -46,27 +61,34 @@ SCHEMA = pa.schema(
                 )
             ),
         ),
-        ("annotator", pa.string()),
-        ("answer", pa.string()),  # JSON, in canonical order
-        ("strength", pa.int64()),  # of pairwise answers; positive: response 0 is better
-        ("both_bad", pa.bool_()),
         (
-            "preferences",
+            "verdicts",
             pa.list_(
                 pa.struct(
                     [
-                        ("a", pa.int64()),
-                        ("b", pa.int64()),
-                        ("p", pa.float64()),
-                        ("strength", pa.float64()),
-                        ("weight", pa.float64()),
+                        ("kind", pa.string()),
+                        ("answer", pa.string()),  # JSON, in canonical order; null without one
+                        ("reason", pa.string()),
+                        ("reviewer", pa.string()),
+                        ("guideline_version", pa.int64()),
+                        ("created", pa.string()),
                     ]
                 )
             ),
         ),
+        ("annotator", pa.string()),
+        ("retest", pa.bool_()),  # the item had come back to this annotator; counts nowhere else
+        ("answer", pa.string()),  # JSON, in canonical order
+        ("strength", pa.int64()),  # of pairwise answers, on their scale; above 0: response 0
+        ("both_bad", pa.bool_()),
+        ("preferences", PREFERENCES),
         (
             "unpaired",
             pa.list_(pa.struct([("response", pa.int64()), ("label", pa.bool_())])),
+        ),
+        (
+            "demonstrations",
+            pa.list_(pa.struct([("text", pa.string()), ("edited", pa.int64())])),
         ),
         ("rationale", pa.string()),
         ("display_order", pa.list_(pa.int64())),
@@ -80,13 +102,16 @@ SCHEMA = pa.schema(
 
 
 def rows(judged_items: Iterable[JudgedItem], counts: Counter[str]) -> Iterator[dict[str, Any]]:
-    """One row a current answer, in order of item and annotation."""
+    """One row a current answer, in order of item and annotation; an item's retests come last."""
     for judged in judged_items:
         counts["items"] += 1
         about = _about_the_item(judged)
         for annotation in judged.answers:
             counts["both_bad"] += bool((annotation.answer or {}).get("both_bad"))
-            yield about | _about_the_vote(judged, annotation)
+            yield about | _about_the_vote(judged, annotation) | {"retest": False}
+        for annotation in judged.retests:
+            counts["retests"] += 1
+            yield about | _about_the_vote(judged, annotation) | {"retest": True}
 
 
 def _about_the_item(judged: JudgedItem) -> dict[str, Any]:
@@ -94,17 +119,17 @@ def _about_the_item(judged: JudgedItem) -> dict[str, Any]:
     return {
         "item": item.pk,
         "task_type": item.task_type,
+        "task_config": _json(item.project.task_config | item.task_config),
         "split": prompt.split,
         "round": item.round,
         "origin": item.origin,
         "arm": item.arm,
+        "batch": item.named_batch.name if item.named_batch else "",
         "prompt_id": prompt.pk,
         "conversation_root": prompt.conversation_root,
         "external_id": prompt.external_id,
         "category": prompt.category,
-        "messages": [
-            {"role": message["role"], "content": message["content"]} for message in prompt.messages
-        ],
+        "messages": plain_messages(prompt),
         "responses": [
             {
                 "id": response.pk,
@@ -113,6 +138,17 @@ def _about_the_item(judged: JudgedItem) -> dict[str, Any]:
                 "is_truncated": response.is_truncated,
             }
             for response in judged.responses
+        ],
+        "verdicts": [
+            {
+                "kind": verdict.kind,
+                "answer": _json(verdict.answer) if verdict.answer else None,
+                "reason": verdict.reason,
+                "reviewer": pseudonym(item.project, verdict.reviewer_id),
+                "guideline_version": verdict.guideline.version if verdict.guideline else None,
+                "created": verdict.created.isoformat(timespec="microseconds"),
+            }
+            for verdict in judged.verdicts
         ],
     }
 
@@ -123,16 +159,18 @@ def _about_the_vote(judged: JudgedItem, annotation: Annotation) -> dict[str, Any
     return {
         "annotation": annotation.pk,
         "annotator": pseudonym(judged.item.project, assignment.annotator_id),
-        "answer": orjson.dumps(answer, option=orjson.OPT_SORT_KEYS).decode(),
+        "answer": _json(answer),
         "strength": answer.get("strength"),
         "both_bad": both_bad,
-        "preferences": [
-            {"a": p.a, "b": p.b, "p": p.p, "strength": p.strength, "weight": p.weight}
-            for p in judged.preferences_of(annotation)
+        "preferences": preference_rows(judged.preferences_of(annotation)),
+        "unpaired": [
+            {"response": said.response, "label": said.is_good}
+            for said in judged.unpaired_of(annotation)
         ],
-        "unpaired": [{"response": index, "label": False} for index in range(len(judged.responses))]
-        if both_bad
-        else [],
+        "demonstrations": [
+            {"text": written.text, "edited": written.edited}
+            for written in judged.demonstrations_of(annotation)
+        ],
         "rationale": annotation.rationale,
         "display_order": assignment.display_order,
         "seconds": annotation.seconds,
@@ -141,3 +179,7 @@ def _about_the_vote(judged: JudgedItem, annotation: Annotation) -> dict[str, Any
         "flags": judged.flags_by(assignment.annotator_id),
         "created": annotation.created.isoformat(timespec="microseconds"),
     }
+
+
+def _json(value: dict[str, Any]) -> str:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

@@ -1,14 +1,15 @@
 """The judgements of a project as a stream: what exports write and what snapshots freeze.
 
 Only current answers are given: the newest revision of an assignment that is `answered`. Withdrawn
-answers, and `extra` ones that came after all slots were taken, are left out. Items come in order of
-their id and answers in order of theirs, so equal data gives equal bytes.
+answers, `extra` ones that came after all slots were taken, and answers to gold, which measure
+people and not models, are left out. Items come in order of their id and answers in order of theirs,
+so equal data gives equal bytes.
 
 Nothing here opens a transaction: whoever wants one consistent moment reads inside one.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
-from annotation.aggregation.votes import merge_votes
+from annotation.aggregation.labels import MergedLabel, merge_labels
+from annotation.aggregation.votes import majority_of, merge_votes
 from annotation.models import (
     Annotation,
     Assignment,
@@ -26,13 +28,21 @@ from annotation.models import (
     Project,
     Prompt,
     Response,
+    Retest,
+    Verdict,
 )
 from annotation.preferences import Preference
 from annotation.task_types import TASK_TYPES
+from annotation.task_types.contract import Demonstration, Unpaired
 
 CHUNK = 500  # items in memory at once
 
-FILTERS = ("rounds", "origins", "sources", "since")
+FILTERS = ("rounds", "origins", "sources", "batches", "since", "labels")
+LABELS = {
+    "votes": "Every vote",
+    "majority": "The majority",
+    "verdict": "The verdict, where there is one",
+}
 
 
 class FilterInvalid(ValueError):
@@ -46,16 +56,58 @@ class FilterInvalid(ValueError):
 
 @dataclass(frozen=True)
 class JudgedItem:
-    """An item with its responses in canonical order and its current answers, oldest first."""
+    """An item with its responses in canonical order and its current answers, oldest first.
+
+    `labels` says what the answers become together, if several people answered: `votes` merges all
+    of them, `majority` gives each pair to its majority, `verdict` takes the reviewers' newest
+    verdict instead of the votes, where it is an answer, and nothing from an item that it retired.
+    """
 
     item: Item
     responses: list[Response]
     answers: list[Annotation]
     flags: list[Flag]
+    retests: tuple[Annotation, ...] = ()
+    """Answers of those who were asked again; part of no dataset but the raw one."""
+    verdicts: list[Verdict] = field(default_factory=list)
+    labels: str = "votes"
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The one that decides; None where votes do."""
+        if self.labels != "verdict" or not self.verdicts:
+            return None
+        return None if self.verdicts[-1].kind == Verdict.Kind.UNDECIDED else self.verdicts[-1]
+
+    def merged_preferences(self) -> list[Preference]:
+        """One preference a pair, as `labels` says."""
+        task, count = TASK_TYPES[self.item.task_type], len(self.responses)
+        if (verdict := self.verdict) is not None:
+            return merge_votes(task.preferences(verdict.answer, count) if verdict.answer else ())
+        merged = merge_votes(p for answer in self.answers for p in self.preferences_of(answer))
+        return majority_of(merged) if self.labels == "majority" else merged
+
+    def merged_labels(self) -> list[MergedLabel]:
+        """One label a response that was called good or bad by itself; always by majority, or by the
+        verdict, as `labels` says."""
+        task, count = TASK_TYPES[self.item.task_type], len(self.responses)
+        if (verdict := self.verdict) is not None:
+            said = task.unpaired(verdict.answer, count) if verdict.answer else []
+        else:
+            said = [label for answer in self.answers for label in self.unpaired_of(answer)]
+        return merge_labels((label.response, label.is_good) for label in said)
 
     def preferences_of(self, annotation: Annotation) -> list[Preference]:
         task = TASK_TYPES[self.item.task_type]
         return task.preferences(annotation.answer or {}, len(self.responses))
+
+    def unpaired_of(self, annotation: Annotation) -> list[Unpaired]:
+        task = TASK_TYPES[self.item.task_type]
+        return task.unpaired(annotation.answer or {}, len(self.responses))
+
+    def demonstrations_of(self, annotation: Annotation) -> list[Demonstration]:
+        task = TASK_TYPES[self.item.task_type]
+        return task.demonstrations(annotation.answer or {}, len(self.responses))
 
     def flags_by(self, annotator_id: int) -> list[str]:
         """Why this annotator flagged the item, if they did."""
@@ -68,37 +120,49 @@ def clean_filters(values: Mapping[str, Any]) -> dict[str, Any]:
     rounds   whole numbers: the turns of the loop that asked the items
     origins  where the items came from: demo, import, api, sample
     sources  slugs: every response of the item is from one of these
+    batches  names: the items belong to one of these
     since    an ISO date or time: only answers given then or later
+    labels   what several answers to an item become: votes, majority or verdict (see JudgedItem)
     """
     cleaned: dict[str, Any] = {}
-    for field, value in values.items():
-        if field not in FILTERS:
-            raise FilterInvalid(field, f"is not a filter; the filters are {', '.join(FILTERS)}")
+    for name, value in values.items():
+        if name not in FILTERS:
+            raise FilterInvalid(name, f"is not a filter; the filters are {', '.join(FILTERS)}")
         if value in (None, "", []):
             continue
-        if field == "since":
-            cleaned[field] = _moment(value).isoformat()
+        if name == "labels":
+            if not isinstance(value, str) or value not in LABELS:
+                raise FilterInvalid(name, f"must be one of {', '.join(LABELS)}")
+            if value != "votes":
+                cleaned[name] = value
+        elif name == "since":
+            cleaned[name] = _moment(value).isoformat()
         elif not isinstance(value, list):
-            raise FilterInvalid(field, "must be a list")
-        elif field == "rounds":
+            raise FilterInvalid(name, "must be a list")
+        elif name == "rounds":
             if not all(isinstance(number, int) and number >= 0 for number in value):
-                raise FilterInvalid(field, "must hold whole numbers from 0 on")
-            cleaned[field] = sorted(set(value))
-        elif field == "origins":
+                raise FilterInvalid(name, "must hold whole numbers from 0 on")
+            cleaned[name] = sorted(set(value))
+        elif name == "origins":
             unknown = [str(origin) for origin in value if origin not in Item.Origin.values]
             if unknown:
                 known = ", ".join(Item.Origin.values)
-                raise FilterInvalid(field, f"{unknown[0]} is not an origin; these are: {known}")
-            cleaned[field] = sorted(set(value))
+                raise FilterInvalid(name, f"{unknown[0]} is not an origin; these are: {known}")
+            cleaned[name] = sorted(set(value))
         else:
             if not all(isinstance(slug, str) for slug in value):
-                raise FilterInvalid(field, "must hold the slugs of sources")
-            cleaned[field] = sorted(set(value))
+                what = "the slugs of sources" if name == "sources" else "the names of batches"
+                raise FilterInvalid(name, f"must hold {what}")
+            cleaned[name] = sorted(set(value))
     return cleaned
 
 
 def judged_items(
-    project: Project, *, split: str | None = None, filters: Mapping[str, Any] | None = None
+    project: Project,
+    *,
+    split: str | None = None,
+    filters: Mapping[str, Any] | None = None,
+    with_retests: bool = False,
 ) -> Iterator[JudgedItem]:
     """Every item with a current answer, at most CHUNK of them in memory."""
     chosen = clean_filters(filters or {})
@@ -108,8 +172,13 @@ def judged_items(
             ItemResponse.objects.select_related("response__source").order_by("position"),
             to_attr="places",
         ),
-        Prefetch("assignments", _answered(), to_attr="answered"),
+        Prefetch("assignments", _answered(with_retests), to_attr="answered"),
         Prefetch("flags", to_attr="raised_flags"),
+        Prefetch(
+            "verdicts",
+            Verdict.objects.select_related("guideline").order_by("id"),
+            to_attr="given_verdicts",
+        ),
     )
     since = parse_datetime(chosen["since"]) if "since" in chosen else None
     for item in items.iterator(chunk_size=CHUNK):
@@ -122,7 +191,15 @@ def judged_items(
             item.project = project  # the object at hand, so that nobody fetches it again
             responses = [place.response for place in item.places]
             answers.sort(key=lambda annotation: annotation.pk)
-            yield JudgedItem(item, responses, answers, item.raised_flags)
+            yield JudgedItem(
+                item,
+                responses,
+                answers,
+                item.raised_flags,
+                _retests(item.answered) if with_retests else (),
+                item.given_verdicts,
+                chosen.get("labels", "votes"),
+            )
 
 
 def groups(
@@ -139,8 +216,7 @@ def groups(
 
 def group_of(judged: JudgedItem) -> dict[str, Any] | None:
     """The item as one row, the votes on each pair merged; None where no answer prefers anything."""
-    votes = [p for annotation in judged.answers for p in judged.preferences_of(annotation)]
-    preferences = merge_votes(votes)
+    preferences = judged.merged_preferences()
     if not preferences:
         return None
     prompt = judged.item.prompt
@@ -151,12 +227,21 @@ def group_of(judged: JudgedItem) -> dict[str, Any] | None:
         "split": prompt.split,
         "messages": prompt.messages,
         "responses": [response_of(response) for response in judged.responses],
-        "preferences": [
-            {"a": p.a, "b": p.b, "p": p.p, "strength": p.strength, "weight": p.weight}
-            for p in preferences
-        ],
+        "preferences": preference_rows(preferences),
         "annotations": [annotation.pk for annotation in judged.answers],
     }
+
+
+def preference_rows(preferences: Iterable[Preference]) -> list[dict[str, Any]]:
+    return [
+        {"a": p.a, "b": p.b, "p": p.p, "strength": p.strength, "weight": p.weight}
+        for p in preferences
+    ]
+
+
+def plain_messages(prompt: Prompt) -> list[dict[str, str]]:
+    """The conversation with role and content alone."""
+    return [{"role": message["role"], "content": message["content"]} for message in prompt.messages]
 
 
 def response_of(response: Response) -> dict[str, Any]:
@@ -170,7 +255,7 @@ def response_of(response: Response) -> dict[str, Any]:
 
 
 def _items(project: Project, split: str | None, chosen: Mapping[str, Any]) -> QuerySet[Item]:
-    items = Item.objects.filter(project=project, answer_count__gt=0)
+    items = Item.objects.filter(project=project, answer_count__gt=0, gold=None)
     if split is not None:
         if split not in Prompt.Split.values:
             raise FilterInvalid("split", f"must be train or test, not {split}")
@@ -184,11 +269,13 @@ def _items(project: Project, split: str | None, chosen: Mapping[str, Any]) -> Qu
             response__source__slug__in=chosen["sources"]
         )
         items = items.filter(~Exists(foreign))
-    return items.select_related("prompt").order_by("id")
+    if "batches" in chosen:
+        items = items.filter(named_batch__name__in=chosen["batches"])
+    return items.select_related("prompt", "named_batch").order_by("id")
 
 
-def _answered() -> QuerySet[Assignment]:
-    return (
+def _answered(with_retests: bool) -> QuerySet[Assignment]:
+    answered = (
         Assignment.objects.filter(status=Assignment.Status.ANSWERED)
         .order_by("id")
         .prefetch_related(
@@ -199,11 +286,38 @@ def _answered() -> QuerySet[Assignment]:
             )
         )
     )
+    if not with_retests:
+        return answered
+    return answered.prefetch_related(
+        Prefetch("retest", Retest.objects.exclude(item=None)),
+        Prefetch("retest__item__assignments", to_attr="turns"),
+        Prefetch(
+            "retest__item__turns__annotations",
+            Annotation.objects.select_related("guideline").order_by("revision"),
+            to_attr="said_again",
+        ),
+    )
+
+
+def _retests(answered: Iterable[Assignment]) -> tuple[Annotation, ...]:
+    """What those who answered said when the item came back to them."""
+    turns = [
+        turn
+        for assignment in answered
+        if (retest := getattr(assignment, "retest", None)) is not None
+        for turn in retest.item.turns
+        if turn.status == Assignment.Status.ANSWERED
+    ]
+    said = (_newest(turn, turn.said_again) for turn in turns)
+    return tuple(annotation for annotation in said if annotation is not None)
 
 
 def _current(assignment: Assignment) -> Annotation | None:
     """The newest revision, if it is an answer."""
-    revisions: list[Annotation] = assignment.revisions  # type: ignore[attr-defined]  # prefetched
+    return _newest(assignment, assignment.revisions)  # type: ignore[attr-defined]  # prefetched
+
+
+def _newest(assignment: Assignment, revisions: list[Annotation]) -> Annotation | None:
     if not revisions or revisions[-1].kind != Annotation.Kind.ANSWER:
         return None
     revisions[-1].assignment = assignment  # what was fetched already, with its display order

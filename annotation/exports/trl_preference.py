@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from annotation.exports.rows import JudgedItem, group_of
+from annotation.exports.rows import JudgedItem, group_of, plain_messages
 
 LABEL = "TRL, prompt apart (for DPO)"
 
@@ -54,10 +54,9 @@ def preferred_pairs(judged_items: Iterable[JudgedItem], counts: Counter[str]) ->
             counts["items_without_preference"] += 1
             continue
         counts["items"] += 1
-        messages = [
-            {"role": message["role"], "content": message["content"]}
-            for message in group["messages"]
-        ]
+        if judged.verdict is not None:
+            counts["items_by_verdict"] += 1
+        messages = plain_messages(judged.item.prompt)
         for preference in group["preferences"]:
             p = preference["p"]
             if p == 0.5:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from django.db import connection, transaction
 from django.utils import timezone
 
-from annotation.exports import EXPORTS, SUFFIXES
+from annotation.exports import EXPORTS, SUFFIXES, WITH_RETESTS
 from annotation.exports.rows import JudgedItem, clean_filters, judged_items
 from annotation.models import Guideline, Project
 
@@ -72,7 +72,10 @@ def write_export(
         with os.fdopen(handle, "wb") as file, one_moment():
             started = timezone.now()
             judged = _noting_guidelines(
-                judged_items(project, split=split, filters=chosen), versions_seen
+                judged_items(
+                    project, split=split, filters=chosen, with_retests=format_slug in WITH_RETESTS
+                ),
+                versions_seen,
             )
             rows = _counting(export_format.rows(judged, counts), export_format.SCHEMA.names, counts)
             WRITERS[suffix](rows, export_format.SCHEMA, file)

@@ -7,7 +7,7 @@ raises LineInvalid, with a sentence, for a line that cannot be taken. Prompts ha
 from collections.abc import Iterator
 from typing import Protocol
 
-from annotation.imports import hh, oasst, trl
+from annotation.imports import hh, k_wise, oasst, raw, sft_messages, trl, trl_unpaired
 from annotation.imports.comparison import Comparison
 from annotation.imports.files import Record
 
@@ -25,4 +25,8 @@ COMPARISON_FORMATS: dict[str, ComparisonFormat] = {
     "trl": trl,
     "hh": hh,
     "oasst": oasst,
+    "trl_unpaired": trl_unpaired,
+    "sft_messages": sft_messages,
+    "k_wise": k_wise,
+    "raw": raw,
 }

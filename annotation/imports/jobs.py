@@ -14,7 +14,8 @@ from django.utils import timezone
 from annotation import knock
 from annotation.imports import COMPARISON_FORMATS
 from annotation.imports.files import FileUnreadable
-from annotation.imports.loader import ImportStopped, Superseded, load_file, storable
+from annotation.imports.loader import load_file, storable
+from annotation.imports.stops import ImportStopped, Superseded
 from annotation.models import ImportBatch, ImportRejection, Project
 
 COUNTS = (

@@ -10,15 +10,15 @@ falls into one split.
 from collections.abc import Iterator
 from typing import Any
 
-from annotation.imports.comparison import Comparison, Origin, messages_of, reply_of
+from annotation.imports.comparison import Comparison, ImportedPrompt, Origin, messages_of, reply_of
 from annotation.imports.files import LineInvalid, Record
 from annotation.models import Source, text_hash
-from annotation.task_types import TASK_TYPES
 
 LABEL = "Open-Assistant trees"
 
 HUMAN = Origin("imported_oasst_human", "Open-Assistant volunteers", Source.Kind.HUMAN)
 MAX_DEPTH = 100
+MAX_REPLIES = 26  # ranked elsewhere: more than the screen asks about; the letters A … Z name them
 ROLES = {"prompter": "user", "assistant": "assistant"}
 
 
@@ -68,12 +68,12 @@ def _ranking(
         distinct.setdefault(reply_of(reply.get("text"), "A reply").strip(), reply)
     if len(distinct) < 2:
         return None
-    if len(distinct) > (most := TASK_TYPES["ranking"].MAX_RESPONSES):
-        raise LineInvalid(f"A message has more than {most} ranked replies.")
+    if len(distinct) > MAX_REPLIES:
+        raise LineInvalid(f"A message has more than {MAX_REPLIES} ranked replies.")
     canonical = sorted(distinct.values(), key=lambda reply: text_hash(reply["text"]))
     ranks = sorted({int(reply["rank"]) for reply in canonical})
     return Comparison(
-        messages=messages_of(messages),
+        prompt=ImportedPrompt(messages_of(messages), external_id=_name(node)),
         responses=tuple((reply["text"], _origin(reply)) for reply in canonical),
         task_type="ranking",
         answer={
@@ -82,8 +82,12 @@ def _ranking(
                 for rank in ranks
             ]
         },
-        external_id=name if (name := str(node.get("message_id", "")))[:200].isprintable() else "",
     )
+
+
+def _name(node: dict[str, Any]) -> str:
+    name = str(node.get("message_id", ""))[:200]
+    return name if name.isprintable() else ""
 
 
 def _has_rank(reply: dict[str, Any]) -> bool:

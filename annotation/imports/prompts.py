@@ -4,28 +4,14 @@ Perhaps also `system` (a text that opens the conversation), `category`, and `id`
 A `prompt` may be a list of messages too. In CSV, lists of messages are JSON texts.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from annotation.imports.comparison import messages_of
+from annotation.imports.comparison import ImportedPrompt, messages_of, short_text
 from annotation.imports.files import LineInvalid, Record
-from annotation.services.content import clean_text
-from annotation.services.errors import ContentInvalid
 
 LABEL = "Prompts (prompt or messages)"
-
-
-@dataclass(frozen=True)
-class ImportedPrompt:
-    messages: list[dict[str, str]]
-    category: str = ""
-    external_id: str = ""
-
-    @property
-    def chars(self) -> int:
-        return sum(len(message["content"]) for message in self.messages)
 
 
 def prompt_of(record: Record) -> ImportedPrompt:
@@ -43,8 +29,8 @@ def prompt_of(record: Record) -> ImportedPrompt:
         messages = messages_of([{"role": "system", "content": system}, *messages])
     return ImportedPrompt(
         messages=messages,
-        category=_short(record.get("category"), "category", 100),
-        external_id=_short(record.get("external_id") or record.get("id"), "external_id", 200),
+        category=short_text(record.get("category"), "category", 100),
+        external_id=short_text(record.get("external_id") or record.get("id"), "external_id", 200),
     )
 
 
@@ -55,17 +41,3 @@ def _from_json(value: str, is_certain: bool) -> Any:
         if is_certain:
             raise LineInvalid(f"messages is not a list in JSON: {error}.") from None
         return value  # a prompt that only looks like it
-
-
-def _short(value: Any, name: str, limit: int) -> str:
-    if value in (None, ""):
-        return ""
-    if not isinstance(value, str | int):
-        raise LineInvalid(f"{name} is not a text.")
-    try:
-        text = clean_text(str(value), name)
-    except ContentInvalid as refusal:
-        raise LineInvalid(str(refusal)) from None
-    if len(text) > limit:
-        raise LineInvalid(f"{name} has more than {limit} characters.")
-    return text

@@ -5,7 +5,9 @@ Everything is found again by its content, so adding it twice adds nothing.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -14,6 +16,7 @@ from django.utils import timezone
 from annotation.models import (
     Annotation,
     Assignment,
+    Batch,
     ImportBatch,
     Item,
     ItemResponse,
@@ -26,7 +29,7 @@ from annotation.models import (
 )
 from annotation.services.errors import AnswerInvalid, ContentInvalid
 from annotation.services.queue import submit_answer
-from annotation.task_types import TASK_TYPES, Answer
+from annotation.task_types import TASK_TYPES, Answer, TaskType
 
 ROLES = ("system", "user", "assistant")
 MAX_TEXT_CHARS = 1_000_000
@@ -86,6 +89,20 @@ def opening_hash(messages: Sequence[Message]) -> str:
     return content_hash(messages[: first + 1])
 
 
+def splits_of(project: Project, roots: Collection[str]) -> dict[str, str]:
+    """The splits of those of the conversations that the project has a prompt of."""
+    rows = Prompt.objects.filter(project=project, conversation_root__in=roots).order_by()
+    return dict(rows.values_list("conversation_root", "split").distinct())
+
+
+def split_of(project: Project, root: str) -> str:
+    """A conversation stays where it is; a new one goes where its hash says.
+
+    It may have come from another installation with its split, which another salt would give anew.
+    """
+    return splits_of(project, [root]).get(root) or project.split_of(root)
+
+
 def get_or_add_prompt(
     project: Project,
     messages: Sequence[Message],
@@ -102,13 +119,15 @@ def get_or_add_prompt(
     """
     cleaned = clean_messages(messages)
     root = text_hash(conversation_root) if conversation_root else opening_hash(cleaned)
+    # Whether the conversation is here already is asked only where the prompt is new.
+    split: Any = partial(split_of, project, root)
     return Prompt.objects.get_or_create(
         project=project,
         content_hash=content_hash(cleaned),
         defaults={
             "messages": cleaned,
             "conversation_root": root,
-            "split": project.split_of(root),
+            "split": split,
             "category": category[:100],
             "external_id": external_id[:200],
             "batch": batch,
@@ -174,22 +193,34 @@ def queue_item(
     origin: str = Item.Origin.IMPORT,
     arm: str = "random",
     batch: ImportBatch | None = None,
+    named_batch: Batch | None = None,
 ) -> Item | None:
-    """Ask about these responses; None when the key is known or two of them read the same."""
+    """Ask about these responses; None when the key is known or two of them read the same.
+
+    A task type whose MIN_RESPONSES is 0 can ask about the prompt alone. An item of a batch has the
+    batch's priority, and waits while the batch does.
+    """
     slug = task_type or project.task_type
     if slug not in TASK_TYPES:
         raise ContentInvalid(f"There is no task type {slug}; choose {', '.join(TASK_TYPES)}.")
     kind = TASK_TYPES[slug]
     if not kind.MIN_RESPONSES <= len(responses) <= kind.MAX_RESPONSES:
         raise ContentInvalid(
-            f"{kind.LABEL} asks about {kind.MIN_RESPONSES} to {kind.MAX_RESPONSES} responses,"
-            f" not {len(responses)}."
+            f"{kind.LABEL} asks about {_how_many(kind)}, not about {len(responses)}."
         )
     if prompt.project_id != project.pk or any(r.prompt_id != prompt.pk for r in responses):
         raise ContentInvalid("An item's responses answer its own prompt, in its own project.")
     if len({response.text.strip() for response in responses}) < len(responses):
         return None
     wanted = answers_wanted or project.answers_per_item
+    together: dict[str, Any] = {"priority": priority}
+    if named_batch is not None:
+        together = {
+            "named_batch": named_batch,
+            "lane": named_batch.lane,
+            "priority": named_batch.priority,
+            "status": Item.Status.OPEN if named_batch.is_asked else Item.Status.PAUSED,
+        }
     try:
         with transaction.atomic():
             item, created = Item.objects.get_or_create(
@@ -200,11 +231,11 @@ def queue_item(
                     "task_type": slug,
                     "answers_wanted": wanted,
                     "open_slots": wanted,
-                    "priority": priority,
                     "round": round,
                     "origin": origin,
                     "arm": arm,
                     "batch": batch,
+                    **together,
                 },
             )
             if not created:
@@ -216,6 +247,13 @@ def queue_item(
     except IntegrityError:
         return None  # queued by someone else at this moment
     return item
+
+
+def _how_many(kind: TaskType) -> str:
+    fewest, most = kind.MIN_RESPONSES, kind.MAX_RESPONSES
+    if fewest == most:
+        return f"{most} response{'' if most == 1 else 's'}"
+    return f"{fewest} to {most} responses"
 
 
 @transaction.atomic

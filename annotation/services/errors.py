@@ -6,6 +6,8 @@ __all__ = [
     "AnswerInvalid",
     "AssignmentLost",
     "ContentInvalid",
+    "LimitReached",
+    "MustRead",
     "NotAllowed",
     "SubmitConflict",
     "TooManyOpen",
@@ -18,6 +20,22 @@ class NotAllowed(Exception):
 
 class TooManyOpen(NotAllowed):
     """The person already holds as many items as one may."""
+
+
+class LimitReached(NotAllowed):
+    """The person has answered as much as one may, today or in all; `title` says it in short."""
+
+    def __init__(self, title: str, message: str) -> None:
+        super().__init__(message)
+        self.title = title
+
+
+class MustRead(NotAllowed):
+    """Something has to be read before the next item comes; `notice` says what kind it is."""
+
+    def __init__(self, notice: str, message: str) -> None:
+        super().__init__(message)
+        self.notice = notice
 
 
 class AssignmentLost(Exception):

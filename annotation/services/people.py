@@ -3,8 +3,12 @@
 import secrets
 from dataclasses import dataclass
 
+from allauth.mfa.models import Authenticator
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.utils import timezone
 
 from annotation.models import Membership, Project
 from annotation.permissions import can
@@ -49,8 +53,41 @@ def invite(project: Project, username: str, role: str = Membership.Role.ANNOTATO
 
 
 @transaction.atomic
+def sign_out_everywhere(user: User) -> int:
+    """End every session of the user, in whatever browser; how many there were.
+
+    Sessions carry no column of whom they belong to: each one that is in force is looked into.
+    """
+    mine = [
+        session.pk
+        for session in Session.objects.filter(expire_date__gt=timezone.now()).iterator()
+        if session.get_decoded().get(SESSION_KEY) == str(user.pk)
+    ]
+    for i in range(0, len(mine), 500):  # SQLite takes only so many parameters
+        Session.objects.filter(pk__in=mine[i : i + 500]).delete()
+    return len(mine)
+
+
+@transaction.atomic
+def reset_second_factor(username: str) -> None:
+    """Take the second factor off, for somebody whose phone and recovery codes are gone.
+
+    Raises NotAllowed where there is no such person, or no second factor.
+    """
+    user = User.objects.filter(username=username).first()
+    if user is None:
+        raise NotAllowed(f"Nobody is called {username}.")
+    deleted, _ = Authenticator.objects.filter(user=user).delete()
+    if not deleted:
+        raise NotAllowed(f"{username} has no second factor.")
+
+
+@transaction.atomic
 def renew_password(user: User, *, by: User) -> Invited:
-    """Replace a forgotten password. Only for people whose every project `by` manages."""
+    """Replace a forgotten password. Only for people whose every project `by` manages.
+
+    Their sessions end with the old password: each carries a mark of it.
+    """
     memberships = user.memberships.select_related("project")
     managed = all(can(by, "manage", membership.project) for membership in memberships)
     if user == by:

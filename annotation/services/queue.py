@@ -3,21 +3,53 @@
 Every function here that changes who holds a slot first locks the item's row, so the invariant of
 `Item` is checked and changed by one transaction at a time: on PostgreSQL through FOR UPDATE, on
 SQLite because transactions are IMMEDIATE. The UNIQUE constraints on Assignment are the last line.
-Leases are measured by the database's clock alone.
+Leases are measured by the database's clock alone. Which item comes next is found by `lanes`.
 """
 
 import hashlib
 import math
 import secrets
-from datetime import timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
-from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Value
+from django.db import transaction
+from django.db.models import (
+    Case,
+    Count,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest, Now
+from django.utils import timezone
 
-from annotation.models import Annotation, Assignment, Flag, Item, ItemQuerySet, Project
+from annotation.models import (
+    Annotation,
+    AnswerComment,
+    Assignment,
+    Flag,
+    Gold,
+    Guideline,
+    Item,
+    ItemQuerySet,
+    ItemResponse,
+    Project,
+    Tally,
+    is_offered_to,
+    is_opted_out,
+    place_now,
+)
+from annotation.services import lanes
 from annotation.services.errors import (
     AnswerInvalid,
     AssignmentLost,
@@ -25,16 +57,23 @@ from annotation.services.errors import (
     SubmitConflict,
     TooManyOpen,
 )
+from annotation.services.overlap import settle_overlap
+from annotation.services.retest_plan import plan_retest
 from annotation.task_types import TASK_TYPES, Answer
+from annotation.task_types.contract import KeepsDiff
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 MAX_HELD = 10  # leases one person may hold in a project: two tabs that prefetch need four
-CLAIM_TRIES = 5
 RELEASE_BATCH = 500
-MAX_DRAFT_CHARS = 20_000
+MAX_DRAFT_CHARS = 200_000  # a demonstration and the reason for it, twice over
 MAX_RATIONALE_CHARS = 10_000
 DAY_SECONDS = 86_400.0
+EDIT_WINDOW = timedelta(hours=24)  # in which an answer can be changed
 
 HOLDING = (Assignment.Status.LEASED, Assignment.Status.ANSWERED)
+HAS_SLOTS = (Item.Status.OPEN, Item.Status.PAUSED, Item.Status.RETEST)
 SAID = (Assignment.Status.ANSWERED, Assignment.Status.EXTRA)
 
 
@@ -54,44 +93,111 @@ def claim_next(project: Project, annotator: User) -> Assignment | None:
     ).count()
     if held >= MAX_HELD:
         raise TooManyOpen(f"You hold {held} open items. Answer or skip them first.")
-    for _ in range(CLAIM_TRIES):
-        try:
-            with transaction.atomic():
-                assignment = _claim(project, annotator)
-        except IntegrityError:
-            continue  # another tab of the same person took the same item
-        if assignment is not None:
-            return assignment
-        if release_stale(project) == 0:
+    while True:
+        for items in chain(lanes.ahead(project, annotator), _lapsed(project, annotator)):
+            assignment = _claim_one_of(items, project, annotator)
+            if assignment is not None:
+                return assignment
+        if release_stale(project) == 0 and not lanes.forget(project, annotator):
             return None
+
+
+def _lapsed(project: Project, annotator: User) -> Iterator[list[int]]:
+    """Open items on which the person's lease ran out, those claimed first before the others."""
+    lapsed = Assignment.objects.filter(
+        annotator=annotator,
+        status=Assignment.Status.EXPIRED,
+        item__project=project,
+        item__status=Item.Status.OPEN,
+        item__open_slots__gt=0,
+    ).filter(
+        ~is_opted_out(annotator, "item__prompt", "item__project"),
+        is_offered_to(annotator, "item__"),
+    )
+    yield list(lapsed.order_by("claimed").values_list("item_id", flat=True)[: lanes.OFFERED])
+
+
+def _claim_one_of(ids: list[int], project: Project, annotator: User) -> Assignment | None:
+    """Claim the first of these items that nobody else is just changing.
+
+    When all that are left are being changed, wait for one: the last free slot must not look taken
+    only because a neighbour is at the same row. A query that locks keeps every row that it found
+    not to fit any more, so each try is a transaction of its own, and one that waits names a single
+    row: whoever waits holds nothing that somebody else could wait for.
+    """
+    left = set(ids)
+    while left:
+        items = Item.objects.filter(pk__in=left).open().in_turn()
+        with transaction.atomic():
+            free = items.select_for_update(skip_locked=True, of=("self",))
+            item = _with_needs(free).first()
+            if item and (assignment := _claim(item, project, annotator)):
+                return assignment
+        if item is None:
+            busy = items.values_list("pk", flat=True).first()
+            if busy is None:
+                return None
+            with transaction.atomic():
+                named = Item.objects.select_for_update(of=("self",)).filter(pk=busy)
+                item = _with_needs(named.open()).first()
+                if item and (assignment := _claim(item, project, annotator)):
+                    return assignment
+        if item is not None:
+            left.remove(item.pk)
     return None
 
 
-def _claim(project: Project, annotator: User) -> Assignment | None:
-    queue = Item.objects.filter(project=project).open().in_turn()
-    item = _lock_first(queue.unseen_by(annotator))
-    if item is None:
-        expired = Assignment.objects.filter(
-            item=OuterRef("pk"), annotator=annotator, status=Assignment.Status.EXPIRED
-        )
-        item = _lock_first(queue.filter(Exists(expired)))
-        if item is None:
-            return None
-        assignment = item.assignments.get(annotator=annotator)
-    else:
+class Needs(TypedDict):
+    """What `_claim` needs to know of an item, fetched with it: fewer queries under the lock."""
+
+    response_count: int
+    newest_guideline: int | None
+    now: datetime
+
+
+def _with_needs(items: ItemQuerySet) -> "QuerySet[WithAnnotations[Item, Needs]]":
+    responses = ItemResponse.objects.filter(item=OuterRef("pk")).order_by().values("item")
+    guidelines = Guideline.objects.filter(project=OuterRef("project")).order_by("-version")
+    annotated = items.select_related("prompt").annotate(
+        response_count=Coalesce(Subquery(responses.values(count=Count("pk"))), 0),
+        newest_guideline=Subquery(guidelines.values("pk")[:1]),
+        now=Now(),
+    )
+    return cast("QuerySet[WithAnnotations[Item, Needs]]", annotated)
+
+
+def _claim(
+    item: "WithAnnotations[Item, Needs]", project: Project, annotator: User
+) -> Assignment | None:
+    """Lease the locked item; None if it was put to the annotator meanwhile, in another tab."""
+    item.project = project
+    turns = list(item.assignments.all())
+    assignment = next((turn for turn in turns if turn.annotator_id == annotator.pk), None)
+    if assignment is None:
         seed = secrets.randbits(63)
         assignment = Assignment(
             item=item,
             annotator=annotator,
             display_seed=seed,
-            display_order=shuffled(item.item_responses.count(), seed),
+            display_order=shuffled(item.response_count, seed),
         )
-    item.project = project
-    _take_slot(item, assignment)
-    assignment.guideline = project.guidelines.order_by("-version").first()
+    elif assignment.status != Assignment.Status.EXPIRED:
+        return None
+    _take_slot(item, assignment, turns)
+    assignment.lease_until = item.now + timedelta(seconds=project.lease_seconds)
+    assignment.guideline_id = item.newest_guideline
     assignment.save()
-    assignment.refresh_from_db(fields=["lease_until"])
     return assignment
+
+
+@transaction.atomic
+def claim_item(item: Item, annotator: User) -> Assignment | None:
+    """Lease this very item to somebody who was never put to it; None when it is not to be had."""
+    free = Item.objects.select_for_update(of=("self",)).select_related("project")
+    locked = _with_needs(free).get(pk=item.pk)
+    if not _has_free_slot(locked) or locked.assignments.filter(annotator=annotator).exists():
+        return None
+    return _claim(locked, locked.project, annotator)
 
 
 def shuffled(count: int, seed: int) -> list[int]:
@@ -101,13 +207,18 @@ def shuffled(count: int, seed: int) -> list[int]:
     )
 
 
-def heartbeat(assignment: Assignment, active_seconds: float = 0.0) -> Assignment:
-    """Extend the lease and keep the greatest number of focused seconds heard of.
+def heartbeat(assignment: Assignment, active_seconds: float = 0.0, *, opened: bool = False) -> None:
+    """Extend the lease and keep the greatest number of focused seconds heard of; `opened`, note
+    that the item is on the annotator's screen now.
 
     A lease that ran out is taken up again while a slot is free; AssignmentLost when none is.
     """
     seconds = _bounded_seconds(active_seconds) or 0.0
-    changes = {"active_seconds": Greatest(F("active_seconds"), Value(seconds))}
+    changes: dict[str, Combinable] = {
+        "active_seconds": Greatest(F("active_seconds"), Value(seconds))
+    }
+    if opened:
+        changes["opened"] = Coalesce(F("opened"), Now())
     leased = Assignment.objects.filter(pk=assignment.pk, status=Assignment.Status.LEASED)
     alive = leased.update(lease_until=_lease_end(assignment.item.project), **changes)
     if not alive:
@@ -123,16 +234,6 @@ def heartbeat(assignment: Assignment, active_seconds: float = 0.0) -> Assignment
                 _take_slot(item, current)
                 current.save(update_fields=["slot", "status", "lease_until"])
         Assignment.objects.filter(pk=assignment.pk).update(**changes)
-    assignment.refresh_from_db()
-    return assignment
-
-
-def mark_opened(assignment: Assignment) -> None:
-    """Note that the item is on the annotator's screen now; its lease starts afresh."""
-    Assignment.objects.filter(pk=assignment.pk).update(opened=Coalesce(F("opened"), Now()))
-    Assignment.objects.filter(pk=assignment.pk, status=Assignment.Status.LEASED).update(
-        lease_until=_lease_end(assignment.item.project)
-    )
 
 
 def save_draft(assignment: Assignment, draft: dict[str, object], version: int) -> int:
@@ -145,7 +246,7 @@ def save_draft(assignment: Assignment, draft: dict[str, object], version: int) -
         raise AnswerInvalid("rationale", f"A draft holds at most {MAX_DRAFT_CHARS} characters.")
     if not 0 < version < 2**31:
         raise AnswerInvalid("draft_version", "A draft's version is a positive whole number.")
-    if _is_unstorable(str(draft)):
+    if is_unstorable(str(draft)):
         raise AnswerInvalid("rationale", "The text holds a character that cannot be stored.")
     open_ones = Assignment.objects.filter(
         pk=assignment.pk, status__in=[Assignment.Status.LEASED, Assignment.Status.EXPIRED]
@@ -175,7 +276,10 @@ def release_stale(project: Project | None = None) -> int:
             count = Assignment.objects.filter(
                 item_id=item_id, status=Assignment.Status.LEASED, lease_until__lt=Now()
             ).update(status=Assignment.Status.EXPIRED, slot=None)
-            Item.objects.filter(pk=item_id).update(open_slots=F("open_slots") + count)
+            if count:
+                Item.objects.filter(pk=item_id).update(
+                    open_slots=F("open_slots") + count, came_back=True, place=place_now()
+                )
             released += count
     return released
 
@@ -197,7 +301,8 @@ def submit_answer(
     An answer after the lease ran out takes a free slot if there is one, else it is kept as
     `extra`, outside every count. Answering an answered item again is an edit.
 
-    Raises AnswerInvalid, SubmitConflict (same key, other answer), AssignmentLost (skipped).
+    Raises AnswerInvalid, SubmitConflict (same key, other answer), AssignmentLost (skipped),
+    NotAllowed (an edit after EDIT_WINDOW, or of a training item).
     """
     if not 0 < len(submit_key) <= 64:
         raise AnswerInvalid("submit_key", "A submit key has 1 to 64 characters.")
@@ -205,17 +310,22 @@ def submit_answer(
         raise AnswerInvalid(
             "rationale", f"Keep the reason below {MAX_RATIONALE_CHARS:,} characters."
         )
-    if _is_unstorable(rationale) or _is_unstorable(submit_key):
+    if is_unstorable(rationale) or is_unstorable(submit_key):
         raise AnswerInvalid("rationale", "The text holds a character that cannot be stored.")
     item, current = _lock(assignment)
-    answer = TASK_TYPES[item.task_type].check(
-        answer, item.item_responses.count(), item.project.task_config | item.task_config
-    )
-    known = current.annotations.filter(submit_key=submit_key).first()
+    answer = checked_answer(item, len(current.display_order), answer)
+    revisions = list(current.annotations.order_by("-revision"))
+    known = next((each for each in revisions if each.submit_key == submit_key), None)
     if known is not None:
         if (known.answer, known.rationale) != (answer, rationale):
             raise SubmitConflict("This form was sent before with another answer. Load it again.")
         return known
+    if current.status in SAID and _is_training(item):
+        raise NotAllowed("You have seen the researchers’ answer to this one, so yours stays.")
+    if current.status in SAID and current.answer_comments.exists():
+        raise NotAllowed("A reviewer has commented on this answer, so it stays. Reply instead.")
+    if current.status in SAID and not _can_still_change(current):
+        raise NotAllowed("You answered this more than 24 hours ago, so your answer stays as it is.")
     if current.status == Assignment.Status.SKIPPED:
         raise AssignmentLost("You skipped this item, so it was given to somebody else.")
     if current.status in (Assignment.Status.EXPIRED, Assignment.Status.EXTRA):
@@ -225,18 +335,22 @@ def submit_answer(
             current.status = Assignment.Status.EXTRA
     if current.status == Assignment.Status.LEASED:
         current.status = Assignment.Status.ANSWERED
-        _count_answers(item, +1)
+        _count_answers(item, current.annotator_id, +1)
+        plan_retest(current)
     current.draft = None
     current.active_seconds = max(current.active_seconds, _bounded_seconds(seconds) or 0.0)
     current.save(update_fields=["slot", "status", "draft", "active_seconds", "lease_until"])
-    return _add_revision(
+    said = _add_revision(
         current,
+        revision=revisions[0].revision + 1 if revisions else 1,
         kind=Annotation.Kind.ANSWER,
         answer=answer,
         rationale=rationale,
         submit_key=submit_key,
         seconds=_bounded_seconds(seconds),
     )
+    settle_overlap(item)
+    return said
 
 
 @transaction.atomic
@@ -259,7 +373,7 @@ def flag(assignment: Assignment, reason: str, note: str = "") -> Flag:
     """Tell the researchers that something is wrong with the item; the turn goes on."""
     if not reason.strip():
         raise AnswerInvalid("reason", "Say what is wrong with the item.")
-    if _is_unstorable(reason) or _is_unstorable(note):
+    if is_unstorable(reason) or is_unstorable(note):
         raise AnswerInvalid("note", "The text holds a character that cannot be stored.")
     raised, _ = Flag.objects.update_or_create(
         item_id=assignment.item_id,
@@ -274,7 +388,9 @@ def flag(assignment: Assignment, reason: str, note: str = "") -> Flag:
 def undo_last(project: Project, annotator: User) -> Assignment | None:
     """Take the person's newest answer back by a withdrawing revision; the item is theirs again.
 
-    The slot is kept and the lease starts afresh. None when there is nothing to take back.
+    The slot is kept and the lease starts afresh. None when there is nothing to take back: answers
+    to training items stay, because the researchers' answer was shown, and so do those that a
+    reviewer has commented on.
     """
     newest = (
         Annotation.objects.filter(
@@ -282,6 +398,8 @@ def undo_last(project: Project, annotator: User) -> Assignment | None:
             assignment__item__project=project,
             assignment__status__in=SAID,
         )
+        .exclude(assignment__item__gold__kind=Gold.Kind.TRAINING)
+        .filter(~Exists(AnswerComment.objects.filter(assignment=OuterRef("assignment"))))
         .select_related("assignment__item__project")
         .order_by("-id")
         .first()
@@ -289,10 +407,12 @@ def undo_last(project: Project, annotator: User) -> Assignment | None:
     if newest is None:
         return None
     item, current = _lock(newest.assignment)
+    if current.status in SAID and current.answer_comments.exists():
+        raise NotAllowed("A reviewer has commented on this answer, so it stays. Reply instead.")
     if current.status not in SAID:
         return current  # a second click: the first one has taken it back
     if current.status == Assignment.Status.ANSWERED:
-        _count_answers(item, -1)
+        _count_answers(item, current.annotator_id, -1)
         current.status = Assignment.Status.LEASED
         _start_lease(item, current)
     elif _has_free_slot(item):
@@ -302,8 +422,12 @@ def undo_last(project: Project, annotator: User) -> Assignment | None:
     current.save(update_fields=["slot", "status", "lease_until"])
     current.refresh_from_db(fields=["lease_until"])
     _add_revision(
-        current, kind=Annotation.Kind.WITHDRAWAL, submit_key=f"undo-{secrets.token_hex(16)}"
+        current,
+        revision=1 + max(current.annotations.values_list("revision", flat=True)),
+        kind=Annotation.Kind.WITHDRAWAL,
+        submit_key=f"undo-{secrets.token_hex(16)}",
     )
+    settle_overlap(item)
     return current
 
 
@@ -319,52 +443,92 @@ def retire_item(item: Item) -> None:
 def reopen_item(item: Item) -> None:
     """Put a retired item back into the queue, for the answers it still lacks."""
     locked = Item.objects.select_for_update().get(pk=item.pk)
+    if Gold.objects.filter(item=locked).exists():
+        raise NotAllowed("An item that is or was gold does not go back into the queue.")
     complete = locked.answer_count >= locked.answers_wanted
-    locked.status = Item.Status.COMPLETE if complete else Item.Status.OPEN
-    locked.save(update_fields=["status"])
+    locked.status = Item.Status.COMPLETE if complete else locked.waiting_status
+    locked.came_back, locked.place = True, place_now()
+    locked.save(update_fields=["status", "came_back", "place"])
+
+
+@transaction.atomic
+def set_priority(item: Item, priority: int) -> None:
+    """Ask this item before those of lower priority, and after the others of its own."""
+    locked = Item.objects.select_for_update().get(pk=item.pk)
+    locked.priority, locked.place = priority, place_now()
+    locked.save(update_fields=["priority", "place"])
+
+
+def checked_answer(item: Item, responses: int, answer: Answer) -> Answer:
+    """The answer as it is stored; AnswerInvalid when it is none to this item."""
+    kind = TASK_TYPES[item.task_type]
+    answer = kind.check(answer, responses, item.project.task_config | item.task_config)
+    if isinstance(kind, KeepsDiff):
+        texts = item.item_responses.order_by("position").values_list("response__text", flat=True)
+        answer = kind.with_diff(answer, list(texts))
+    return answer
 
 
 # --- slots, leases, revisions: under the lock of the item ---------------------------------------
 
 
-def _lock_first(items: ItemQuerySet) -> Item | None:
-    """Lock the first of these items that nobody else is just changing.
-
-    When all that are left are being changed, wait for one: the last free slot must not look taken
-    only because a neighbour is at the same row.
-    """
-    first = items.select_for_update(skip_locked=True).first()
-    return first or items.select_for_update().first()
-
-
 def _lock(assignment: Assignment) -> tuple[Item, Assignment]:
+    """The item, locked, and the assignment as it is now."""
     item = (
         Item.objects.select_for_update(of=("self",))
-        .select_related("project")
+        .select_related("project__flow_policy", "named_batch")
         .get(pk=assignment.item_id)
     )
-    current = Assignment.objects.select_related("guideline").get(pk=assignment.pk)
+    current = Assignment.objects.get(pk=assignment.pk)
     current.item = item
     return item, current
 
 
 def _has_free_slot(item: Item) -> bool:
-    return item.status == Item.Status.OPEN and item.open_slots > 0
+    if item.status == Item.Status.GOLD:
+        return True
+    # Of a batch that was paused, nothing new is given; whoever was away may still end a turn.
+    return item.status in HAS_SLOTS and item.open_slots > 0
 
 
-def _take_slot(item: Item, assignment: Assignment) -> None:
-    """Lease the smallest free slot; the caller saves the assignment."""
-    held = set(item.assignments.filter(slot__isnull=False).values_list("slot", flat=True))
+def is_in_edit_window(said: Annotation) -> bool:
+    """Whether this newest revision of an answer can still be changed."""
+    return said.created > timezone.now() - EDIT_WINDOW
+
+
+def _can_still_change(assignment: Assignment) -> bool:
+    newest = assignment.annotations.order_by("-revision").first()
+    return newest is None or is_in_edit_window(newest)
+
+
+def _is_training(item: Item) -> bool:
+    if item.status != Item.Status.GOLD:
+        return False
+    return Gold.objects.filter(item=item, kind=Gold.Kind.TRAINING).exists()
+
+
+def _take_slot(
+    item: Item, assignment: Assignment, turns: Iterable[Assignment] | None = None
+) -> None:
+    """Lease the smallest free slot; the caller saves the assignment. Gold grows one if need be.
+
+    `turns` are all the item's.
+    """
+    if item.status == Item.Status.GOLD and item.open_slots == 0:
+        item.answers_wanted += 1
+        item.open_slots += 1
+    held = {turn.slot for turn in (item.assignments.all() if turns is None else turns)}
     assignment.slot = min(set(range(item.answers_wanted)) - held)
     assignment.status = Assignment.Status.LEASED
     _start_lease(item, assignment)
     item.open_slots -= 1
-    item.save(update_fields=["open_slots"])
+    item.save(update_fields=["open_slots", "answers_wanted"])
 
 
 def _free_slot(item: Item) -> None:
     item.open_slots += 1
-    item.save(update_fields=["open_slots"])
+    item.came_back, item.place = True, place_now()
+    item.save(update_fields=["open_slots", "came_back", "place"])
 
 
 def _start_lease(item: Item, assignment: Assignment) -> None:
@@ -378,33 +542,47 @@ def _lease_end(project: Project) -> Combinable:
     )
 
 
-def _count_answers(item: Item, change: int) -> None:
-    item.answer_count += change
-    if item.status != Item.Status.RETIRED:
+def _count_answers(item: Item, annotator_id: int, change: int) -> None:
+    is_retest = item.status == Item.Status.RETEST
+    item.answer_count += 0 if is_retest else change
+    if item.status in (Item.Status.OPEN, Item.Status.PAUSED, Item.Status.COMPLETE):
         complete = item.answer_count >= item.answers_wanted
-        item.status = Item.Status.COMPLETE if complete else Item.Status.OPEN
+        item.status = Item.Status.COMPLETE if complete else item.waiting_status
     item.save(update_fields=["answer_count", "status"])
+    mine = {"project_id": item.project_id, "annotator_id": annotator_id}
+    today = timezone.localdate()
+    # What is taken back may be of an earlier day: then it was not counted in this one.
+    of_today = Greatest(F("today") + change, 0)
+    counts = {
+        "answered": F("answered") + change,
+        "today": Case(When(day=today, then=of_today), default=Value(max(change, 0))),
+        "day": today,
+        "retests": F("retests") + (change if is_retest else 0),
+    }
+    if not Tally.objects.filter(**mine).update(**counts):
+        Tally.objects.bulk_create([Tally(**mine)], ignore_conflicts=True)
+        Tally.objects.filter(**mine).update(**counts)
 
 
 def _add_revision(
     assignment: Assignment,
     *,
+    revision: int,
     kind: Annotation.Kind,
     submit_key: str,
     answer: Answer | None = None,
     rationale: str = "",
     seconds: float | None = None,
 ) -> Annotation:
-    last = assignment.annotations.order_by("-revision").values_list("revision", flat=True).first()
     return Annotation.objects.create(
         assignment=assignment,
-        revision=(last or 0) + 1,
+        revision=revision,
         kind=kind,
         answer=answer,
         rationale=rationale,
         submit_key=submit_key,
         seconds=seconds,
-        guideline=assignment.guideline,
+        guideline_id=assignment.guideline_id,
     )
 
 
@@ -415,6 +593,6 @@ def _bounded_seconds(seconds: float | None) -> float | None:
     return min(seconds, DAY_SECONDS)
 
 
-def _is_unstorable(text: str) -> bool:
+def is_unstorable(text: str) -> bool:
     """PostgreSQL stores neither NUL nor half a surrogate pair."""
     return "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text)

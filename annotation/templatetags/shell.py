@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from annotation import permissions, queries
+from annotation import permissions, queries_chat, queries_projects, queries_threads
 from annotation.models import Project
 
 register = template.Library()
@@ -22,12 +22,33 @@ def allowed_verbs(context: dict[str, Any], project: Project | None) -> frozenset
 
 @register.simple_tag(takes_context=True)
 def current(context: dict[str, Any], url: str) -> str:
-    """ "page" when `url` is the address being shown, for aria-current."""
-    return "page" if url and context["request"].path == url else ""
+    """For aria-current: "page" at `url` itself, "true" below it."""
+    path = context["request"].path
+    if not url or not path.startswith(url):
+        return ""
+    return "page" if path == url else "true"
+
+
+@register.simple_tag
+def chat_is_on(project: Project) -> bool:
+    """Whether people can chat with models in the project."""
+    return queries_chat.chat_is_on(project)
 
 
 @register.simple_tag(takes_context=True)
-def research_lines(context: dict[str, Any]) -> list[queries.ProjectLine]:
+def unread_comments(context: dict[str, Any], project: Project) -> int:
+    """How many comments on the reader's own answers they have not seen."""
+    return queries_threads.unread_count(project, context["request"].user)
+
+
+@register.simple_tag(takes_context=True)
+def research_lines(context: dict[str, Any]) -> list[queries_projects.ProjectLine]:
     """The projects in which the reader may train, as on the home page; for the admin's index."""
     roles = permissions.roles_for("research")
-    return [line for line in queries.home(context["request"].user) if line.role in roles]
+    return [line for line in queries_projects.home(context["request"].user) if line.role in roles]
+
+
+@register.filter
+def percent(share: float) -> str:
+    """0.873 → "87 %"."""
+    return f"{share:.0%}".replace("%", " %")

@@ -1,22 +1,36 @@
 /* The annotator's screen: shows one item, holds the next one ready, loses nothing.
 
    The server decides; this page keeps two fragments that it has claimed, the one shown and the
-   one that follows, and swaps when the server has the answer. */
+   one that follows, and swaps when the server has the answer.
+
+   What is asked is the business of a task type's own module, tasks/NAME.js, which the fragment
+   names in data-task-script:
+     keys                      its rows of the key table
+     start({ element, form })  of a fragment that was just made; returns
+       keys                      its rows instead, where they depend on the item
+       actions                   {name: (key, event) => …}, what its keys and [data-action] do
+       show()                    called when the form was filled, and after each change of it
+       lacking()                 {field: [sentence]} when something is missing yet, else null
+       next()                    optional: true when it went to a further step of its own, and the
+                                 answer is not to be sent yet; asked when nothing is lacking  */
 
 import { Invalid, Offline, post, Refused, SignedOut } from "./api.js";
+import { clearBanner, warn } from "./banner.js";
 import { Clock, isAttentive } from "./clock.js";
-import { Draft, fieldsOf, forgetOld } from "./drafts.js";
-import { listen, plainKey, setSingleKeys, singleKeysOn, writeHelp } from "./keys.js";
+import { Draft, forgetOld } from "./drafts.js";
+import { KEYS, listen } from "./keys.js";
+import { Notice } from "./notices.js";
+import { startPanels } from "./panels.js";
+import { Reading } from "./reading.js";
+import { SubmitKey, taskOf } from "./task.js";
+import { Warning } from "./warning.js";
 
 const screen = document.getElementById("screen");
 const stage = document.getElementById("stage");
 const empty = document.getElementById("empty");
-const banner = document.getElementById("banner");
+const emptyText = document.getElementById("empty-text");
+const caughtUp = [...emptyText.childNodes];
 const status = document.getElementById("status");
-const helpDialog = document.getElementById("help");
-const skipDialog = document.getElementById("skip-dialog");
-const flagDialog = document.getElementById("flag-dialog");
-const guidelines = document.getElementById("guidelines");
 const urls = screen.dataset;
 
 const POLL = 5_000; // ms between looks at an empty queue
@@ -26,11 +40,13 @@ const BEAT = Math.min(30, Math.max(5, Number(urls.lease) / 3)) * 1000;
 const tabs = "BroadcastChannel" in window ? new BroadcastChannel("prefloop") : null;
 const titleOfPage = document.title;
 
+let limit = null; // what the server says instead of an item to who has answered enough
 const counts = {}; // answers: done and total in the project, mine
 for (const place of document.querySelectorAll("p [data-progress]")) {
   counts[place.dataset.progress] = Number(place.textContent);
 }
 
+let change = new URLSearchParams(location.search).get("change") ?? ""; // an own answer, reopened
 let current = null; // the turn on the screen
 let queue = []; // turns claimed and not shown yet
 let fetching = null; // the request that fills the queue
@@ -44,14 +60,25 @@ let pending = null; // what to do again once the server or the session is back
 
 /** One assignment: its fragment, its draft, its clock. */
 class Turn {
-  constructor(element) {
+  constructor(element, task) {
     this.element = element;
     this.key = element.dataset.assignment;
     this.form = element.querySelector("form");
     this.urls = element.dataset;
     this.clock = new Clock(Number(element.dataset.seconds));
     this.draft = null;
-    this.sending = { body: "", key: "" };
+    this.submitKey = new SubmitKey();
+    this.task = task.start(this);
+    this.keys = this.task.keys ?? task.keys;
+    this.reading = "reading" in element.dataset ? new Reading(element) : null;
+    this.warning = "veiled" in element.dataset
+      ? new Warning(element, { optOut, passed: () => element.focus({ preventScroll: true }) })
+      : null;
+  }
+
+  /** What stands before the answer yet, with keys and actions of its own; else null. */
+  get gate() {
+    return [this.warning, this.reading].find((gate) => gate?.isOpen) ?? null;
   }
 
   open() {
@@ -61,6 +88,7 @@ class Turn {
       fields: JSON.parse(this.urls.draft || "null"),
       say: (text) => this.sayDraft(text),
     });
+    if (this.draft.isRestored) this.reading?.end(); // whoever began to answer has read
     this.clock.start();
   }
 
@@ -72,26 +100,17 @@ class Turn {
     this.clock.stop();
     this.draft?.stop();
   }
-
-  /** The same answer always carries the same key, so that sending it twice stores it once. */
-  submitKey() {
-    const body = JSON.stringify(fieldsOf(this.form));
-    if (body !== this.sending.body) this.sending = { body, key: randomKey() };
-    return this.sending.key;
-  }
 }
 
-function randomKey() {
-  // crypto.randomUUID is absent where the page is served over plain HTTP
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
-}
-
-function turnFrom({ status, text }) {
+async function turnFrom({ status, text }) {
+  limit = null;
   if (status === 204) return null;
   const page = new DOMParser().parseFromString(text, "text/html");
-  return new Turn(document.adoptNode(page.querySelector("[data-assignment]")));
+  limit = page.querySelector("[data-limit]");
+  if (limit) return null; // said on the empty screen, once what is held is answered
+  const element = document.adoptNode(page.querySelector("[data-assignment], [data-notice]"));
+  if (element.dataset.notice) return new Notice(element);
+  return new Turn(element, await taskOf(element));
 }
 
 // --- taking items -----------------------------------------------------------------------------
@@ -100,7 +119,8 @@ function turnFrom({ status, text }) {
 function refill() {
   fetching ??= (async () => {
     const held = [current, ...queue].filter(Boolean).map((turn) => turn.key);
-    const turn = turnFrom(await post(urls.nextUrl, { held: held.join(",") }));
+    const turn = await turnFrom(await post(urls.nextUrl, { held: held.join(","), change }));
+    if (!(turn instanceof Notice)) change = "";
     if (turn && ![current, ...queue].some((each) => each?.key === turn.key)) queue.push(turn);
   })().finally(() => (fetching = null));
   return fetching;
@@ -121,17 +141,33 @@ async function advance() {
   current?.close();
   current = null;
   try {
+    // A request that left before the answer did may know nothing of what follows from it.
+    await fetching?.catch(() => {});
     if (queue.length === 0) await refill();
   } catch (error) {
     showEmpty();
     return trouble(error, advance);
   }
+  calm();
   if (current) return undefined; // someone else who waited has shown it
   const ready = queue.shift();
   return ready ? show(ready) : showEmpty();
 }
 
+// Two quick Enters are one: the second one is not meant for what came up meanwhile.
+let lastEnter = -Infinity;
+let shownAt = -Infinity;
+document.addEventListener("keydown", (event) => {
+  const isMeantForLast =
+    event.key === "Enter" && event.timeStamp - lastEnter < 300 && shownAt > lastEnter;
+  lastEnter = event.key === "Enter" ? event.timeStamp : -Infinity;
+  if (!isMeantForLast) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+}, true);
+
 function show(turn) {
+  shownAt = performance.now();
   const wasEmpty = !empty.hidden;
   current = turn;
   empty.hidden = true;
@@ -141,16 +177,31 @@ function show(turn) {
   turn.open();
   turn.sayDraft(turn.draft.isRestored ? "Your draft is back" : "");
   window.scrollTo(0, 0);
-  turn.element.focus({ preventScroll: true });
-  noteChoice();
+  (turn.warning?.isOpen ? turn.warning : turn.element).focus({ preventScroll: true });
+  turn.task.show();
   document.title = wasEmpty && document.hidden ? `● New item · ${titleOfPage}` : titleOfPage;
   beat(turn, { opened: "1" });
   prefetch();
+  if (turn instanceof Notice) status.classList.remove("is-fresh"); // it offers to undo
+  if (turn.isWatched) watch(turn);
+}
+
+/** Look for what comes after a notice that only others can end, but not while somebody writes. */
+function watch(notice) {
+  clearTimeout(pollTimer);
+  pollTimer = setTimeout(async () => {
+    if (current !== notice) return;
+    if (document.visibilityState === "visible" && !isBusy) await prefetch();
+    if (current !== notice) return;
+    if (queue.length > 0 && !isBusy && !notice.isWrittenOn) advance();
+    else watch(notice);
+  }, POLL);
 }
 
 function showEmpty() {
   stage.replaceChildren();
   stage.setAttribute("aria-busy", "false");
+  emptyText.replaceChildren(...(limit ? document.importNode(limit, true).childNodes : caughtUp));
   for (const part of empty.querySelectorAll("[data-once-answered]")) part.hidden = !counts.mine;
   empty.hidden = false;
   screen.dataset.state = "empty";
@@ -165,13 +216,13 @@ function showEmpty() {
 
 async function submit() {
   if (!current || isBusy) return;
+  if (current instanceof Notice) return accept();
   const turn = current;
-  const needed = turn.form.querySelector("[data-needs-choice]");
-  if (needed && !needed.querySelector("input:checked")) {
-    return complain({ [needed.dataset.needsChoice]: ["Choose first: keys 1 to 7, or 0 when both are bad."] });
-  }
+  const lacking = turn.task.lacking();
+  if (lacking) return complain(lacking);
+  if (turn.task.next?.()) return;
   const fields = new URLSearchParams(new FormData(turn.form));
-  fields.set("submit_key", turn.submitKey());
+  fields.set("submit_key", turn.submitKey.of(turn.form));
   fields.set("seconds", turn.clock.seconds.toFixed(2));
   await act(async () => {
     await post(turn.form.action, fields);
@@ -181,6 +232,16 @@ async function submit() {
     say("Saved", { undo: true });
     await advance();
   }, submit);
+}
+
+/** Something that had to be read is read: go on. */
+async function accept() {
+  const notice = current;
+  await act(async () => {
+    await post(notice.form.action, new FormData(notice.form));
+    notice.accepted();
+    await advance();
+  }, accept);
 }
 
 async function skip(reason) {
@@ -204,9 +265,27 @@ async function flag(reason, note) {
   }, () => flag(reason, note));
 }
 
+/** Be asked nothing of this category any more; the item goes back, and what is held ready of it. */
+async function optOut() {
+  const turn = current;
+  if (!turn) return;
+  await act(async () => {
+    await fetching?.catch(() => {}); // or an item of it might still come
+    await post(turn.warning.url, {});
+    const { category } = turn.warning;
+    for (const each of [turn, ...queue].filter((one) => one.warning?.category === category)) {
+      each.draft?.done();
+      tabs?.postMessage({ done: each.key });
+      queue = queue.filter((one) => one !== each);
+    }
+    say("You are shown no more of it. The project’s page takes that back.");
+    await advance();
+  }, optOut);
+}
+
 async function undo() {
   await act(async () => {
-    const turn = turnFrom(await post(urls.undoUrl, {}));
+    const turn = await turnFrom(await post(urls.undoUrl, {}));
     if (!turn) return say("There is no answer to take back.");
     if (current) {
       current.close();
@@ -228,7 +307,7 @@ async function act(deed, again) {
   screen.toggleAttribute("data-busy", true);
   try {
     await deed();
-    calm();
+    if (current || pending === again) calm(); // else the trouble is about what comes next
   } catch (error) {
     trouble(error, again);
   } finally {
@@ -263,26 +342,10 @@ function trouble(error, again) {
   throw error;
 }
 
-function warn(text, buttons) {
-  const message = document.createElement("span");
-  message.textContent = text;
-  banner.replaceChildren(message);
-  for (const [label, deed] of buttons) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "button";
-    button.textContent = label;
-    button.addEventListener("click", () => deed());
-    banner.append(button);
-  }
-  banner.hidden = false;
-}
-
 function calm() {
   clearTimeout(retryTimer);
   pending = null;
-  banner.hidden = true;
-  banner.replaceChildren();
+  clearBanner();
 }
 
 /** Show what the form lacks, beside the field that lacks it. */
@@ -291,7 +354,8 @@ function complain(errors) {
   if (!box) return;
   box.textContent = Object.values(errors).flat().join(" ");
   box.hidden = false;
-  const first = current.form.querySelector(`[name="${CSS.escape(Object.keys(errors)[0] ?? "")}"]`);
+  const [lacking] = Object.keys(errors);
+  const first = [...current.form.elements].find((control) => control.name === lacking);
   first?.focus({ preventScroll: true });
 }
 
@@ -318,6 +382,7 @@ function progress(now) {
 // --- signs of life ----------------------------------------------------------------------------
 
 async function beat(turn, extra = {}) {
+  if (turn instanceof Notice) return;
   try {
     const fields = { active_seconds: turn.clock.seconds.toFixed(2), ...extra };
     const heard = JSON.parse((await post(turn.urls.heartbeatUrl, fields)).text);
@@ -361,45 +426,15 @@ tabs?.addEventListener("message", ({ data }) => {
 
 // --- choosing ---------------------------------------------------------------------------------
 
-const stops = () => [...(current?.form.querySelectorAll(".scale__stops input") ?? [])];
-const bothBad = () => current?.form.querySelector(".stop--bad input[type=radio]");
-
-function pick(input) {
-  if (!input || input.disabled) return;
-  input.checked = true;
-  input.dispatchEvent(new Event("change", { bubbles: true }));
-  input.dispatchEvent(new Event("input", { bubbles: true }));
-  input.focus({ preventScroll: true });
-}
-
-function move(step) {
-  const all = stops().filter((stop) => !stop.disabled);
-  if (all.length === 0) return false;
-  const at = all.findIndex((stop) => stop.checked);
-  const middle = (all.length - 1) / 2;
-  const to = at < 0 ? (step < 0 ? Math.ceil(middle) - 1 : Math.floor(middle) + 1) : at + step;
-  pick(all[Math.min(all.length - 1, Math.max(0, to))]);
-  return true;
-}
-
-/** Say the choice in words, and send "both are bad" only with that choice. */
-function noteChoice() {
-  const caption = current?.form.querySelector(".scale__caption");
-  const chosen = current?.form.querySelector("[data-needs-choice] input:checked");
-  if (caption) caption.textContent = chosen ? chosen.dataset.words : caption.dataset.prompt;
-  const flagOfBoth = current?.form.querySelector("input[name=both_bad]");
-  if (flagOfBoth) flagOfBoth.disabled = !bothBad().checked;
-}
-
 stage.addEventListener("change", () => {
   const errors = current?.form.querySelector(".answer__errors");
   if (errors) errors.hidden = true;
-  noteChoice();
+  current?.task.show();
 });
 
 // A reader who scrolls on after choosing must not change the choice by it: ← and → do that.
 stage.addEventListener("keydown", (event) => {
-  if (!event.target.matches(".stop input") || !/^Arrow(Up|Down)$/.test(event.key)) return;
+  if (!event.target.matches(".stop input, .respect input") || !/^Arrow(Up|Down)$/.test(event.key)) return;
   event.preventDefault();
   window.scrollBy(0, event.key === "ArrowUp" ? -80 : 80);
 });
@@ -411,91 +446,41 @@ stage.addEventListener("submit", (event) => {
 
 // --- dialogs and panels -------------------------------------------------------------------------
 
-function toggleGuidelines(open = guidelines.hidden) {
-  if (guidelines.hidden === !open) return;
-  guidelines.hidden = !open;
-  screen.toggleAttribute("data-guidelines", open);
-  document.querySelector("[data-action=guidelines]").setAttribute("aria-expanded", String(open));
-  if (open) guidelines.querySelector("button").focus();
-  else current?.element.focus({ preventScroll: true });
+/** The keys of now. Before a gate is passed nothing can be answered. */
+function keys() {
+  if (!current?.gate) return [...(current?.keys ?? []), ...KEYS];
+  const open = KEYS.filter((row) => !["submit", "rationale"].includes(row.action));
+  return [...current.gate.keys, ...open];
 }
-
-function ask(dialog) {
-  if (!current || isBusy) return;
-  dialog.querySelector("form").reset();
-  dialog.showModal();
-}
-
-for (const dialog of [skipDialog, flagDialog]) {
-  dialog.addEventListener("keydown", (event) => {
-    if (event.target.matches("textarea, input[type=text]") || event.ctrlKey || event.metaKey) return;
-    const choice = dialog.querySelector(`[data-key="${CSS.escape(plainKey(event))}"]`);
-    if (!choice) return;
-    event.preventDefault();
-    choice.click();
-    if (dialog === flagDialog) dialog.querySelector("textarea").focus();
-  });
-}
-for (const dialog of document.querySelectorAll("dialog")) {
-  dialog.addEventListener("click", (event) => {
-    if (event.target === dialog || event.target.closest("[data-close]")) dialog.close();
-  });
-}
-skipDialog.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const reason = event.submitter?.value || skipDialog.querySelector("input").value.trim();
-  skipDialog.close();
-  skip(reason || "No reason given");
-});
-flagDialog.addEventListener("submit", (event) => {
-  event.preventDefault();
-  const form = new FormData(event.target);
-  flagDialog.close();
-  flag(form.get("reason"), form.get("note"));
-});
-flagDialog.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && event.target.matches("textarea, input[type=radio]")) {
-    event.preventDefault();
-    flagDialog.querySelector("form").requestSubmit();
-  }
-});
-
 const actions = {
-  choose: (key) => pick(stops()[Number(key) - 1]),
-  bothBad: () => pick(bothBad()),
-  move: (key) => move(key === "ArrowLeft" ? -1 : 1),
   submit: () => submit(),
   rationale: () => current?.form.querySelector("[name=rationale]")?.focus(),
-  leave: () => {
-    if (!guidelines.hidden) toggleGuidelines(false);
-    else current?.element.focus({ preventScroll: true });
-  },
   undo,
-  skip: () => ask(skipDialog),
-  flag: () => ask(flagDialog),
   conversation: () => {
     const earlier = current?.element.querySelector("details.conversation__earlier");
     if (!earlier) return false;
     earlier.open = !earlier.open;
     return true;
   },
-  guidelines: () => toggleGuidelines(),
-  help: () => helpDialog.showModal(),
+  ...startPanels({
+    mayAsk: () => current && !isBusy && !(current instanceof Notice),
+    skip,
+    flag,
+    goBack: () => current?.element.focus({ preventScroll: true }),
+    keys,
+  }),
 };
-listen(actions);
+const allActions = () => ({ ...actions, ...(current?.gate ?? current?.task)?.actions });
+listen(() => [keys(), allActions()]);
 document.addEventListener("click", (event) => {
   const action = event.target.closest("[data-action]")?.dataset.action;
-  if (action) actions[action]();
+  if (action) allActions()[action]?.(null, event);
 });
 
-writeHelp(helpDialog.querySelector("dl"));
-const singleKeys = helpDialog.querySelector("input[type=checkbox]");
-singleKeys.checked = singleKeysOn();
-singleKeys.addEventListener("change", () => setSingleKeys(singleKeys.checked));
-
 stage.addEventListener("input", (event) => {
-  clearTimeout(retryTimer); // an answer that is being changed is not sent by itself
-  if (!(event.target instanceof HTMLTextAreaElement)) return; // the reason grows as it is written
+  clearTimeout(retryTimer); // an answer that is being changed is not sent by itself,
+  pending = null; // also not when the network is back: the button is there
+  if (!event.target.matches("[name=rationale]")) return; // the reason grows as it is written
   event.target.rows = Math.min(6, event.target.value.split("\n").length);
 });
 

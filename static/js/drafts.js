@@ -54,9 +54,11 @@ export function fieldsOf(form) {
   return fields;
 }
 
+/** Put the values back. A hidden field holds something of the answer only where it says data-draft. */
 function fill(form, fields) {
   for (const control of form.elements) {
-    if (!control.name || control.type === "hidden" || control.type === "submit") continue;
+    if (!control.name || control.type === "submit") continue;
+    if (control.type === "hidden" && !("draft" in control.dataset)) continue;
     const values = fields[control.name] ?? [];
     if (control.type === "radio" || control.type === "checkbox") {
       control.checked = values.includes(control.value);
@@ -81,7 +83,10 @@ export class Draft {
       this.isRestored = true;
       fill(form, kept);
     }
-    form.addEventListener("input", () => this.#changed());
+    // Controls outside of the form belong to it, too; their events do not pass through it.
+    (form.closest("[data-assignment]") ?? form).addEventListener("input", (event) => {
+      if (event.target.form === form) this.#changed();
+    });
   }
 
   #changed() {

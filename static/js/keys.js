@@ -2,12 +2,9 @@
 
 const STORE = "prefloop:single-keys";
 
-/** What each key does: `keys` as event.key says it, `show` as the help prints it. */
+/** What each key does: `keys` as event.key says it, `show` as the help prints it. A task type's
+    module has rows of its own (static/js/tasks/), which come first. */
 export const KEYS = [
-  { keys: ["1", "2", "3", "4", "5", "6", "7"], show: ["1", "…", "7"], action: "choose",
-    label: "Choose, from “A is much better” to “B is much better”" },
-  { keys: ["0", "b"], show: ["0", "B"], action: "bothBad", label: "Both are bad" },
-  { keys: ["ArrowLeft", "ArrowRight"], show: ["←", "→"], action: "move", label: "Move the choice" },
   { keys: ["Enter"], show: ["Enter"], action: "submit", label: "Send the answer and go on", always: true },
   { keys: ["r"], show: ["R"], action: "rationale", label: "Write a reason (Shift + Enter: new line)" },
   { keys: ["Escape"], show: ["Esc"], action: "leave", label: "Leave the reason, close what is open", always: true },
@@ -19,18 +16,12 @@ export const KEYS = [
   { keys: ["?", "h"], show: ["?"], action: "help", label: "All keys" },
 ];
 
-const BY_KEY = new Map(KEYS.flatMap((entry) => entry.keys.map((key) => [key, entry])));
-
 /** The key in Latin letters and digits, also on a Cyrillic or a French keyboard. */
 export function plainKey(event) {
-  if (BY_KEY.has(event.key)) return event.key;
-  const lower = event.key.toLowerCase();
-  if (BY_KEY.has(lower)) return lower;
-  if (event.key.length === 1 && !/[a-z0-9]/i.test(event.key) && !event.shiftKey) {
-    const place = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code);
-    if (place) return place[1].toLowerCase();
-  }
-  return event.key;
+  if (event.key.length !== 1) return event.key;
+  if (/[a-z0-9]/i.test(event.key)) return event.key.toLowerCase();
+  const place = /^(?:Key|Digit|Numpad)([A-Z0-9])$/.exec(event.code);
+  return place && !event.shiftKey ? place[1].toLowerCase() : event.key;
 }
 
 export function singleKeysOn() {
@@ -56,27 +47,34 @@ const isEditable = (element) =>
 
 const isPressable = (element) => element.closest?.("button, a[href], summary") !== null;
 
-/** Call actions[name](key, event) for each key of the table that is meant for the page. */
-export function listen(actions) {
+/** Call actions[name](key, event) for each key that is meant for the page. `current()` gives the
+    table and the actions as they are now: [rows, {name: action}]. An action that returns false
+    leaves the key to the next row that has it, in the end to the browser. */
+export function listen(current) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (document.querySelector("dialog[open]")) return; // dialogs read their own keys
     const key = plainKey(event);
-    const entry = BY_KEY.get(key);
-    if (!entry || !(entry.always || singleKeysOn())) return;
-    if (isEditable(event.target) && !entry.always) return;
+    const [table, actions] = current();
     if (key === "Enter" && (event.shiftKey || isPressable(event.target))) return;
-    if (event.repeat && key !== "ArrowLeft" && key !== "ArrowRight") {
-      if (key === "Enter") event.preventDefault();
+    for (const entry of table.filter((row) => row.keys.includes(key))) {
+      if (!(entry.always || singleKeysOn())) continue;
+      if (isEditable(event.target) && !entry.always) continue;
+      if (event.repeat && !entry.repeats) {
+        if (key === "Enter") event.preventDefault();
+        continue;
+      }
+      if (actions[entry.action]?.(key, event) === false) continue;
+      event.preventDefault();
       return;
     }
-    if (actions[entry.action]?.(key, event) !== false) event.preventDefault();
   });
 }
 
-/** Fill a <dl> with the table. */
-export function writeHelp(list) {
-  for (const entry of KEYS) {
+/** Fill a <dl> with the rows of a table. */
+export function writeHelp(list, table) {
+  list.replaceChildren();
+  for (const entry of table) {
     const keys = document.createElement("dt");
     for (const each of entry.show) {
       const key = document.createElement(each === "…" ? "span" : "kbd");

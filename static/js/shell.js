@@ -43,3 +43,11 @@ function localTimes(root) {
 }
 localTimes(document);
 document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
+
+/* A part of a form that belongs to one choice of a select is shown only with that choice. */
+for (const part of document.querySelectorAll("[data-only-for]")) {
+  const select = document.getElementById(part.dataset.onlyFor);
+  const showOrHide = () => (part.hidden = select.value !== part.dataset.value);
+  select.addEventListener("change", showOrHide);
+  showOrHide();
+}

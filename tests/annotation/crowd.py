@@ -62,7 +62,7 @@ def judge(username: str, plan: dict[str, Any], say: Say) -> None:
             submit(assignment, draw, say, key)
             if draw.random() < 0.2:
                 submit(assignment, draw, say, key)  # a second click
-            if draw.random() < 0.15:
+            if plan.get("may_undo", True) and draw.random() < 0.15:
                 undone = services.undo_last(project, me)
                 if undone is not None and draw.random() < 0.5:
                     submit(undone, draw, say, f"{key}-again")

@@ -138,3 +138,11 @@ def test_flags_are_resolved_in_one_s_own_projects_alone(
         flag.refresh_from_db()
     assert flags[0].resolved is not None
     assert flags[1].resolved is None
+
+
+@pytest.mark.parametrize(("table", "lookup"), [("endpoint", "api_key"), ("conversation", "draft")])
+def test_a_column_that_is_hidden_cannot_be_guessed_by_filtering(
+    staff: Client, table: str, lookup: str
+) -> None:
+    answer = staff.get(f"/admin/annotation/{table}/?{lookup}__startswith=a")
+    assert answer.status_code == 400

@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from annotation import services
 from annotation.exports import jobs
 from annotation.models import Annotation, Assignment, Export, Item, Project
+from annotation.task_types import TASK_TYPES
 from tests.builders import (
     PASSWORD,
     make_annotation,
@@ -342,6 +343,45 @@ def test_another_s_assignment_does_not_exist(project: Project, turn_api: APIClie
     assert other.post(address, body, format="json").status_code == 404
 
 
+@pytest.mark.parametrize("slug", TASK_TYPES)
+def test_every_task_type_is_asked_answered_and_exported_through_the_api(
+    slug: str, project: Project, api: APIClient, turn_api: APIClient
+) -> None:
+    kind = TASK_TYPES[slug]
+    texts = [f"text {number}" for number in range(kind.EXAMPLE_RESPONSES)]
+    asked = api.post(f"{HERE}/items/", item_body(*texts, task_type=slug), format="json")
+    assert asked.status_code == 201, asked.data
+    assert [response["text"] for response in asked.data["responses"]] == texts
+
+    turn = turn_api.post(f"{HERE}/next/").data
+    order = Assignment.objects.get().display_order
+    assert turn["task_type"] == slug
+    assert [shown["text"] for shown in turn["responses"]] == [texts[index] for index in order]
+    rationale = "Because I say so."
+    body = {"answer": kind.EXAMPLE, "rationale": rationale, "submit_key": "k", "seconds": 3.5}
+    address = f"/api/v1/assignments/{turn['assignment']}/submit/"
+    sent = turn_api.post(address, body, format="json")
+    assert sent.status_code == 201, sent.data
+
+    form = kind.AnswerForm(kind.EXAMPLE, responses=kind.EXAMPLE_RESPONSES)
+    assert form.is_valid(), form.errors
+    meant = kind.to_canonical(form.cleaned_data, order)
+    (kept,) = api.get(f"{HERE}/annotations/").data["results"]
+    assert kind.to_display(kept["answer"], order) == kind.to_display(meant, order)
+    assert (kept["rationale"], kept["is_current"]) == (rationale, True)
+    assert (kept["seconds"], kept["display_order"]) == (3.5, order)
+
+    export = api.post(f"{HERE}/exports/", {"format": "raw"}, format="json").data
+    jobs.carry_out(export["id"])
+    file = api.get(f"{HERE}/exports/{export['id']}/download/")
+    row = json.loads(b"".join(file.streaming_content))
+    assert json.loads(row["answer"]) == kept["answer"]
+    assert (row["item"], row["annotation"]) == (asked.data["id"], kept["id"])
+    assert (row["annotator"], row["task_type"]) == (kept["annotator"], slug)
+    assert [response["text"] for response in row["responses"]] == texts
+    assert row["preferences"] or row["unpaired"] or row["demonstrations"]
+
+
 # --- all of it ------------------------------------------------------------------------------------
 
 
@@ -373,3 +413,9 @@ def test_the_schema_is_valid_and_declares_the_errors(client: Client, tmp_path: A
         for method, operation in operations.items():
             declared = set(operation["responses"])
             assert declared >= {"400", "401", "403", "404", "429"}, f"{method} {path}"
+    submit = schema["paths"]["/api/v1/assignments/{key}/submit/"]["post"]
+    examples = submit["requestBody"]["content"]["application/json"]["examples"].values()
+    shown = {example["summary"]: example["value"]["answer"] for example in examples}
+    for kind in TASK_TYPES.values():
+        assert shown[kind.LABEL].items() <= kind.EXAMPLE.items()
+        assert kind.AnswerForm(shown[kind.LABEL], responses=kind.EXAMPLE_RESPONSES).is_valid()

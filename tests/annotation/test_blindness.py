@@ -4,6 +4,7 @@ Every name that could give a source away is a canary, and every response has an 
 no text by accident. Pages, fragments, the API, error pages and headers are searched for them.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -16,9 +17,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from annotation import services
-from annotation.models import Assignment, Item, ItemResponse, Project, Prompt, Response
+from annotation.models import Assignment, Item, ItemResponse, Project, Prompt, Response, Retest
 from annotation.services.queue import shuffled
-from tests.builders import make_item, make_prompt
+from annotation.task_types import TASK_TYPES
+from tests.builders import make_item, make_member, make_prompt
 from training.models import Checkpoint, Run
 
 CANARY = "canary"
@@ -112,6 +114,60 @@ def test_the_annotators_turn_is_blind(
     assert_blind(undone, "undo")
     for act in ("heartbeat", "draft", "flag", "skip"):
         assert_blind(browser.post(f"/assignments/{key}/{act}/", {}), act)
+
+
+def test_an_item_that_comes_back_looks_like_any_other(
+    project: Project, blind_item: Item, browser: Client, annotator: User, client: Client
+) -> None:
+    """What the person gets is what somebody else gets who sees the item first in that order."""
+    Item.objects.filter(pk=blind_item.pk).update(answers_wanted=2, open_slots=2)
+    make_item(project)
+    first = services.claim_next(project, annotator)
+    assert first is not None
+    services.submit_answer(
+        first, answer={"strength": 1, "both_bad": False}, submit_key="k", rationale="Warmer."
+    )
+    services.set_flow_policy(project, retest_share=0.05, retest_after=1)
+    Retest.objects.create(project=project, annotator=annotator, first=first, due=1)
+    shown = browser.post(f"/projects/{project.slug}/next/")
+    again = Assignment.objects.get(annotator=annotator, item__status="retest")
+    assert "Warmer." not in text_of(shown)
+    assert_blind(shown, "next")
+
+    other = make_member(project)
+    turn = services.claim_item(blind_item, other)
+    assert turn is not None
+    Assignment.objects.filter(pk=turn.pk).update(display_order=again.display_order)
+    client.force_login(other)
+    to_other = client.post(f"/projects/{project.slug}/next/")
+
+    def anonymous(response: HttpResponse) -> str:
+        return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}", "KEY", response.content.decode())
+
+    assert anonymous(shown) == anonymous(to_other)
+    client.force_login(annotator)
+    sent = {"strength": "2", "submit_key": "k1", "seconds": "3"}
+    stored = browser.post(f"/assignments/{again.key}/submit/", sent)
+    assert (stored.status_code, stored.json()) == (200, {})
+    assert_blind(stored, "submit")
+
+
+@pytest.mark.parametrize(
+    "slug",
+    [slug for slug, kind in TASK_TYPES.items() if kind.MIN_RESPONSES <= 2 <= kind.MAX_RESPONSES],
+)
+def test_every_question_is_asked_blind(
+    project: Project, blind_item: Item, browser: Client, annotator: User, slug: str
+) -> None:
+    Item.objects.update(task_type=slug)
+    shown = browser.post(f"/projects/{project.slug}/next/")
+    assert "Warm words." in text_of(shown)
+    assert_blind(shown, slug)
+    key = Assignment.objects.get(annotator=annotator).key
+    for sent in ({"text": "Warm words and more."}, {"text": "Warm tea.", "edited": "0"}):
+        preview = browser.post(f"/assignments/{key}/preview/", sent)
+        assert preview.status_code == 200
+        assert_blind(preview, "preview")
 
 
 def test_no_address_says_where_a_response_came_from(

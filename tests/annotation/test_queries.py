@@ -12,7 +12,7 @@ from django.http import Http404
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from annotation import queries, services
+from annotation import queries, queries_projects, services
 from annotation.models import Assignment, Item, Project, Response
 from tests.builders import (
     make_annotation,
@@ -104,7 +104,7 @@ def test_a_card_names_no_source_and_no_key_of_the_database(
     assert "canary" not in text
     names = set(card) | {name for response in card["responses"] for name in response}
     assert not {n for n in names if n in ("id", "pk", "source", "item", "item_id", "seed")}
-    assert set(card["responses"][0]) == {"letter", "html", "is_truncated"}
+    assert set(card["responses"][0]) == {"letter", "text", "html", "is_truncated"}
     assert set(card["messages"][0]) == {"role", "html"}
 
 
@@ -200,7 +200,7 @@ def test_home_lists_the_users_projects_in_one_query(
     make_annotation(Item.objects.all()[0])
     make_item(project_elsewhere)
     with django_assert_num_queries(1):
-        lines = queries.home(annotator)
+        lines = queries_projects.home(annotator)
     assert [(p.slug, p.role, p.done, p.total, p.mine, p.open_to_me) for p in lines] == [
         ("demo", "annotator", 2, 7, 1, 3)
     ]
@@ -210,7 +210,7 @@ def test_home_shows_an_admin_every_project(
     project: Project, project_elsewhere: Project, admin: User
 ) -> None:
     make_item(project_elsewhere)
-    lines = {line.slug: line for line in queries.home(admin)}
+    lines = {line.slug: line for line in queries_projects.home(admin)}
     assert set(lines) == {"demo", "elsewhere"}
     assert lines["elsewhere"].open_to_me == 1
     assert lines["demo"].role == "manager"
@@ -221,24 +221,24 @@ def test_what_waits_for_a_person_is_what_is_held_and_what_can_be_had(
 ) -> None:
     skipped, lapsed = (make_item(project, answers_wanted=2) for _ in range(2))
     services.skip(make_assignment(skipped, annotator))
-    assert queries.open_to(project, annotator) == 1
+    assert queries_projects.open_to(project, annotator) == 1
     assignment = make_assignment(lapsed, annotator)
-    assert queries.open_to(project, annotator) == 1  # held by this person now
-    assert [line.open_to_me for line in queries.home(annotator)] == [1]
+    assert queries_projects.open_to(project, annotator) == 1  # held by this person now
+    assert [line.open_to_me for line in queries_projects.home(annotator)] == [1]
     Assignment.objects.filter(pk=assignment.pk).update(
         lease_until=timezone.now() - timedelta(hours=1)
     )
     services.release_stale()
-    assert queries.open_to(project, annotator) == 1
+    assert queries_projects.open_to(project, annotator) == 1
 
 
 def test_items_short_of_people_say_how_many(project: Project, annotator: User) -> None:
     make_member(project)
     fine, short = make_item(project, answers_wanted=2), make_item(project, answers_wanted=3)
-    found = queries.short_of_people(project)
+    found = queries_projects.short_of_people(project)
     assert list(found.values_list("pk", "missing")) == [(short.pk, 1)]
     services.skip(make_assignment(fine, annotator))
-    assert {item.pk for item in queries.short_of_people(project)} == {fine.pk, short.pk}
+    assert {item.pk for item in queries_projects.short_of_people(project)} == {fine.pk, short.pk}
 
 
 def test_the_overview_counts_what_is_there(
@@ -249,7 +249,7 @@ def test_the_overview_counts_what_is_there(
     services.flag(make_assignment(make_item(project), annotator), "broken")
     services.retire_item(make_item(project))
     with django_assert_max_num_queries(8):
-        overview = queries.project_overview(project)
+        overview = queries_projects.project_overview(project)
     assert (overview.items, overview.open_items, overview.retired_items) == (3, 2, 1)
     assert (overview.answers, overview.answers_wanted, overview.annotators) == (1, 3, 1)
     assert (overview.prompts, overview.responses, overview.sources) == (3, 6, 1)
@@ -267,7 +267,7 @@ def test_members_are_listed_with_what_they_did(
     make_annotation(make_item(project), annotator)
     services.skip(make_assignment(make_item(project), annotator))
     with django_assert_num_queries(1):
-        lines = queries.members_page(project)
+        lines = queries_projects.members_page(project)
     assert [(m.username, m.role, m.answered, m.skipped) for m in lines] == [
         ("annotator", "annotator", 2, 1),
         ("researcher", "researcher", 0, 0),
@@ -287,8 +287,8 @@ def test_guidelines_are_listed_newest_first(project: Project, researcher: User) 
 def test_open_flags_tell_who_and_why(project: Project, annotator: User) -> None:
     assignment = make_assignment(make_item(project), annotator)
     raised = services.flag(assignment, "offensive", "see the end")
-    line = queries.open_flags(project)[0]
+    line = queries_projects.open_flags(project)[0]
     assert (line.reason, line.note, line.by) == ("offensive", "see the end", "annotator")
     raised.resolved = timezone.now()
     raised.save()
-    assert queries.open_flags(project) == []
+    assert queries_projects.open_flags(project) == []

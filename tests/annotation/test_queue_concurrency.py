@@ -9,8 +9,11 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,9 +21,12 @@ from urllib.parse import urlsplit
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from annotation import services
+from annotation.aggregation.majority import agree
 from annotation.models import Annotation, Assignment, Item, Project
+from annotation.task_types import pairwise
 from tests.builders import make_item, make_member, make_project
 
 Crowd = Callable[..., list[dict[str, Any]]]
@@ -132,6 +138,32 @@ def test_every_item_ends_with_exactly_k_answers(crowd: Crowd) -> None:
     assert len(submitted) > len({fact["key"] for fact in submitted})
 
 
+def test_where_people_disagree_exactly_one_more_is_asked_at_each_stage(crowd: Crowd) -> None:
+    """Again with skips, abandoned leases, late answers and double clicks."""
+    project = make_project("dispute", answers_per_item=2, lease_seconds=2)
+    services.set_flow_policy(project, max_overlap=4, agree_share=0.7)
+    for _ in range(ITEMS):
+        make_item(project)
+    people = [make_member(project, username=f"person_{i}") for i in range(PEOPLE)]
+    skippers = [person.username for person in people[::4]]  # a late answer bars its person too
+    plan = {"project": project.slug, "seed": 5, "may_skip": skippers, "mortal": []}
+    crowd("judge", people, may_undo=False, **plan)
+
+    stages = Counter[int]()
+    for item in project.items.all():
+        turns = item.assignments.filter(status=Assignment.Status.ANSWERED)
+        assert sorted(turns.values_list("slot", flat=True)) == list(range(item.answers_wanted))
+        state = (item.status, item.answer_count, item.open_slots)
+        assert state == (Item.Status.COMPLETE, item.answers_wanted, 0)
+        assert item.answers_wanted == 2 + item.overlap_added
+        said = sorted(newest_revisions(item), key=lambda annotation: annotation.pk)
+        votes = [pairwise.preferences(annotation.answer or {}) for annotation in said]
+        assert agree(votes, 0.7) or item.answers_wanted == 4
+        assert not item.overlap_added or not agree(votes[:-1], 0.7)
+        stages[item.overlap_added] += 1
+    assert stages[1] + stages[2] > 0  # else the above would show little
+
+
 def test_one_item_asked_for_by_all_at_once_is_leased_k_times(crowd: Crowd) -> None:
     project = make_project("rush", answers_per_item=ANSWERS)
     item = make_item(project)
@@ -174,3 +206,65 @@ def test_one_person_in_many_tabs_gets_different_items(crowd: Crowd) -> None:
     said = crowd("claim_once", [one] * 3, project=project.slug)
     assert len(said) == 3
     assert Assignment.objects.filter(annotator=one).values("item").distinct().count() == 3
+
+
+@pytest.mark.skipif(not ON_POSTGRES, reason="SQLite locks no rows: one writer at a time")
+def test_whoever_waits_for_an_item_holds_no_other() -> None:
+    """Else two who wait for each other's row would end in a deadlock.
+
+    Somebody is at both of the last items; the first one is filled meanwhile, and the person who
+    waited for it goes on to wait for the second.
+    """
+    project = make_project("queue_up", answers_per_item=1)
+    filled, busy = make_item(project), make_item(project)
+    person = make_member(project)
+    with ThreadPoolExecutor() as pool, another_connection() as one, another_connection() as two:
+        lock(one, filled)
+        lock(two, busy)
+        claimed = pool.submit(claim_and_hang_up, project, person)
+        wait_until_somebody_waits_for(one)
+        with one.cursor() as cursor:
+            cursor.execute("UPDATE annotation_item SET open_slots = 0 WHERE id = %s", [filled.pk])
+        one.commit()
+        wait_until_somebody_waits_for(two)
+        lock(one, filled)
+        one.rollback()
+        two.rollback()
+        assert claimed.result(timeout=SECONDS) == busy.pk
+
+
+@contextmanager
+def another_connection() -> Iterator[BaseDatabaseWrapper]:
+    copy = connection.copy()
+    try:
+        yield copy
+    finally:
+        copy.close()
+
+
+def lock(by: BaseDatabaseWrapper, item: Item) -> None:
+    by.set_autocommit(False)
+    with by.cursor() as cursor:
+        cursor.execute("SELECT id FROM annotation_item WHERE id = %s FOR UPDATE NOWAIT", [item.pk])
+
+
+def claim_and_hang_up(project: Project, person: User) -> int | None:
+    assignment = services.claim_next(project, person)
+    connection.close()
+    return assignment and assignment.item_id
+
+
+def wait_until_somebody_waits_for(holder: BaseDatabaseWrapper) -> None:
+    with holder.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (process,) = cursor.fetchone()
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE %s = ANY(pg_blocking_pids(pid))", [process]
+            )
+            if cursor.fetchone():
+                return
+        time.sleep(0.01)
+    raise AssertionError("Nobody came to wait for the item.")

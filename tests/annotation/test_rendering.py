@@ -1,7 +1,7 @@
 """What a model writes is shown, and does nothing."""
 
 from html.parser import HTMLParser
-from time import monotonic
+from time import thread_time
 
 import pytest
 
@@ -116,9 +116,9 @@ def test_the_cleaner_alone_would_hold() -> None:
     ids=lambda text: f"{len(text)} of {text[:8]!r}",
 )
 def test_no_text_takes_long(text: str) -> None:
-    start = monotonic()
+    start = thread_time()  # other processes are not counted
     html = render(text)
-    assert monotonic() - start < 2.0
+    assert thread_time() - start < 2.0
     assert len(html) < 60 * len(text) + 1_000
 
 

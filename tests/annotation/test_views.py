@@ -328,7 +328,7 @@ def test_staff_start_projects_and_manage_them(annotator: User, researcher: User)
         "lease_seconds": "600",
         "test_share": "0.2",
         "render_markdown": "on",
-        "allow_tie": "on",
+        "pairwise-allow_tie": "on",
     }
     assert signed_in(annotator).post(reverse("project_new"), fields).status_code == 403
     client = signed_in(researcher)
@@ -346,7 +346,9 @@ def test_settings_are_kept_and_what_is_chosen_once_stays(project: Project, manag
     client, url = signed_in(manager), reverse("project_settings", args=[project.slug])
     fields = {"name": "Renamed", "answers_per_item": "2", "lease_seconds": "120"}
     tampered = {"slug": "other", "task_type": "ranking", "test_share": "0.9"}
-    answer = client.post(url, fields | tampered | {"rationale_required": "on", "allow_tie": "on"})
+    answer = client.post(
+        url, fields | tampered | {"rationale_required": "on", "pairwise-allow_tie": "on"}
+    )
     assert answer.status_code == 302
     project.refresh_from_db()
     assert (project.name, project.slug, project.task_type) == ("Renamed", "demo", "pairwise")
@@ -358,6 +360,48 @@ def test_settings_are_kept_and_what_is_chosen_once_stays(project: Project, manag
     }
     assert client.post(url, fields | {"lease_seconds": "5"}).status_code == 422
     assert client.post(url, fields | {"answers_per_item": "0"}).status_code == 422
+
+
+def test_settings_of_the_question_are_shown_as_they_are_stored(
+    project: Project, manager: User
+) -> None:
+    client, url = signed_in(manager), reverse("project_settings", args=[project.slug])
+    fields = {"name": "Demo", "answers_per_item": "2", "lease_seconds": "120", "read_first": "on"}
+    asked = {
+        "pairwise-scale": "4",
+        "pairwise-words": "",
+        "pairwise-dimensions": "helpfulness\r\n\r\nhonesty\r\n",
+        "pairwise-reasons": "more accurate",
+        "pairwise-allow_tie": "on",
+        "pairwise-allow_both_bad": "on",
+    }
+    assert client.post(url, fields | asked).status_code == 302
+    project.refresh_from_db()
+    assert project.task_config == {
+        "scale": 4,
+        "dimensions": ["helpfulness", "honesty"],
+        "reasons": ["more accurate"],
+        "read_first": True,
+    }
+    page = client.get(url).content.decode()
+    assert "helpfulness\nhonesty</textarea>" in page
+    assert '<option value="4" selected>' in page
+    answer = client.post(url, fields | asked | {"pairwise-reasons": "same\nsame"})
+    assert answer.status_code == 422
+    assert "Two lines are the same." in answer.content.decode()
+    assert client.post(url, fields | asked | {"pairwise-scale": "3"}).status_code == 422
+
+
+def test_the_words_that_differ_come_in_display_order(
+    project: Project, annotator: User, assignment: Assignment
+) -> None:
+    answer = post(signed_in(annotator), "word_diff", assignment)
+    shown = ["".join(text for text, _ in side) for side in answer.json()["responses"]]
+    texts = [each.response.text for each in assignment.item.item_responses.order_by("position")]
+    assert shown == [texts[index] for index in assignment.display_order]
+    ranking = make_item(project, ["one", "two", "three"], task_type="ranking")
+    asked = post(signed_in(annotator), "word_diff", make_assignment(ranking, annotator))
+    assert asked.status_code == 404
 
 
 def test_guidelines_are_read_by_all_and_written_by_managers(

@@ -1,7 +1,6 @@
 """A real Chromium against a real server: pages, people signed in, what the policy refused."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from threading import Lock
 from time import sleep
@@ -14,17 +13,12 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from tests.browser.chromium import REPORT_VIOLATIONS, chromium
+
 # Playwright keeps an event loop in this thread; the ORM is still used by one thread at a time.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-REPORT_VIOLATIONS = """
-document.addEventListener("securitypolicyviolation", (event) => {
-  console.error(`CSP: ${event.violatedDirective} refused ${event.blockedURI || event.sourceFile}`);
-});
-"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,13 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"needs a Chromium: none of {', '.join(NAMES)} is installed")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+    with sync_playwright() as playwright, chromium(playwright) as started:
+        yield started
 
 
 @pytest.fixture

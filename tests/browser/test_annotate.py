@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from annotation import services
 from annotation.models import Annotation, Assignment, Flag, Project
+from annotation.task_types import TASK_TYPES, ranking
 from tests.browser.checks import (
     assert_no_axe_violations,
     assert_no_sideways_scroll,
@@ -427,10 +428,14 @@ def test_nothing_on_the_screen_names_a_source(
     assert not any("canary" in body for body in bodies)
 
 
-def test_a_ranking_is_asked_by_its_plain_form(
-    open_page: OpenPage, project: Project, annotator: User
+def test_a_task_type_without_a_page_of_its_own_is_asked_by_its_plain_form(
+    open_page: OpenPage,
+    project: Project,
+    annotator: User,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    make_item(project, ["one", "two", "three"], task_type="ranking")
+    monkeypatch.setitem(TASK_TYPES, "plain", ranking)
+    make_item(project, ["one", "two", "three"], task_type="plain")
     page = open_page(annotator, SCREEN)
     expect(page.locator(".response")).to_have_count(3)
     for letter, rank in zip("ABC", "213", strict=True):

@@ -26,6 +26,7 @@ PAGES = [
     "results/?split=all",
     "imports/",
     "exports/",
+    "items/build/",
 ]
 
 

@@ -45,7 +45,9 @@ def main() -> None:
     for step in range(first, told.steps + 1):
         run.phase("training", step, told.steps, eta_seconds=told.pause * (told.steps - step))
         run.metrics(step, {"loss": 1 / step, "attempt": float(told.attempt)})
-        saved.write_text(str(step))
+        aside = saved.with_suffix(".new")
+        aside.write_text(str(step))
+        aside.replace(saved)  # in one step: it may be killed at any moment
         time.sleep(told.pause)
         if run.stop_requested() and not told.deaf:
             run.emit("result", metrics={"stopped": True})

@@ -76,6 +76,18 @@ def test_each_item_pairs_the_policy_with_its_parent_on_one_prompt(project: Proje
     assert not Sample.objects.filter(run=sampling, response=None).exists()
 
 
+def test_pairs_of_the_test_split_are_judged_first(project: Project) -> None:
+    for split in ("train", "test", "train", "test"):
+        make_prompt(project, split=split)
+    sampling = finished(
+        make_run(project, "sample", opponent=make_checkpoint("parent")), "--samples"
+    )
+    asked = Item.objects.filter(key__startswith=f"sample:{sampling.pk}:").in_turn()
+    splits = list(asked.values_list("prompt__split", flat=True))
+    assert splits == sorted(splits)
+    assert set(splits) == {"train", "test"}
+
+
 def test_the_parent_answers_anew_under_the_same_settings(project: Project) -> None:
     old, new = make_prompt(project), make_prompt(project)
     earlier = make_response(old, "What the parent said before.", source="parent")

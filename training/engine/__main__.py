@@ -8,6 +8,7 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
 from transformers.utils import logging
 
 from training.engine import lifeline
@@ -34,7 +35,7 @@ def main() -> None:
     run.lock()
     run.attempt = arguments.attempt or run.last_attempt() + 1
     versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    compiled = "C" if native.library() is not None else "torch: no C compiler here"
+    compiled = "C" if native.library(torch.float32) is not None else "torch: no C compiler here"
     run.emit("versions", values=versions | {"kernels": compiled})
     logging.disable_progress_bar()  # the log is read on a page
     logging.set_verbosity_error()

@@ -32,6 +32,7 @@ from training.engine.flat import FlatParameters
 from training.engine.head import HeadFunction
 from training.engine.llama import Llama, is_supported
 from training.engine.numerics import logprobs_of
+from training.engine.products import HAS_BFLOAT16
 
 PICKLES = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".msgpack", ".h5")
 SCORING = "ForSequenceClassification"
@@ -112,8 +113,7 @@ def resolve_dtype(name: str) -> torch.dtype:
     if name == "auto":
         if torch.cuda.is_available():
             return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        return torch.bfloat16 if native else torch.float32
+        return torch.bfloat16 if HAS_BFLOAT16 else torch.float32
     return {"bfloat16": torch.bfloat16, "float32": torch.float32}[name]
 
 

@@ -7,13 +7,12 @@ from torch import Tensor, nn
 
 from training.engine.configs import TrainConfig
 from training.engine.flat import FlatParameters
+from training.engine.kernels import kernels_for
+from training.engine.kernels.plain import AdamW
 from training.engine.memory import zeros_like
 
 if TYPE_CHECKING:
     from training.engine.modeling import Model
-
-PIECE = 2**19  # numbers updated at a time: weights, gradients and both moments fit the cache
-SUMMED = 2**18  # squares summed in float32; more would lose digits
 
 
 class Optimizer:
@@ -69,11 +68,11 @@ class Optimizer:
 
 
 class FlatOptimizer:
-    """The same AdamW over flat buffers, piece by piece.
+    """The same AdamW over flat buffers.
 
-    A piece's weights, gradient and moments are read from memory once: the gradient is widened and
-    clipped, the float32 weights updated and their copy in the compute dtype renewed while all of
-    it is in the cache. On a processor this update is bound by memory, not by arithmetic.
+    Weights, gradients and moments are read from memory once (`kernels`): the gradient is widened
+    and clipped, the float32 weights updated and their copy in the compute dtype renewed while all
+    of it is in the cache. On a processor this update is bound by memory, not by arithmetic.
     """
 
     BETAS = (0.9, 0.999)
@@ -92,35 +91,18 @@ class FlatOptimizer:
         """One update at learning rate `lr`; returns the gradient's norm before clipping."""
         gradients = self.flat.complete_gradients()
         self.flat.packs.clear()
-        norm: Tensor = torch.stack([norm_of(gradient) for gradient in gradients]).norm()
+        ops = [kernels_for(gradient.device, gradient.dtype) for gradient in gradients]
+        sums = [each.squares(gradient) for each, gradient in zip(ops, gradients, strict=True)]
+        norm: Tensor = torch.stack(sums).sum().sqrt().float()
         limit = self.config.max_grad_norm
         divisor = ((norm + 1e-6) / limit).clamp_min(1.0) if limit else torch.ones_like(norm)
         self.steps += 1
         decays = (self.config.weight_decay, 0.0)
-        for part, (master, gradient, decay) in enumerate(
-            zip(self.flat.masters, gradients, decays, strict=True)
-        ):
-            first, second = (moments[part] for moments in self.moments.values())
-            for start in range(0, len(master), PIECE):
-                piece = slice(start, start + PIECE)
-                torch._fused_adamw_(
-                    [master[piece]],
-                    [gradient[piece].to(torch.float32, copy=True)],  # is divided in place
-                    [first[piece]],
-                    [second[piece]],
-                    [],
-                    [self.steps],
-                    lr=lr,
-                    beta1=self.BETAS[0],
-                    beta2=self.BETAS[1],
-                    weight_decay=decay,
-                    eps=self.EPS,
-                    amsgrad=False,
-                    maximize=False,
-                    grad_scale=divisor,
-                )
-                if part == 0 and self.flat.weights is not master:
-                    self.flat.weights[piece] = master[piece]
+        copies = (self.flat.weights, self.flat.masters[1])
+        for part, (master, gradient) in enumerate(zip(self.flat.masters, gradients, strict=True)):
+            how = AdamW(lr, decays[part], self.BETAS, self.EPS, self.steps, divisor)
+            moments = (self.moments["exp_avg"][part], self.moments["exp_avg_sq"][part])
+            ops[part].adamw(master, gradient, moments, copies[part], how)
         return norm
 
     def zero_grad(self) -> None:
@@ -137,15 +119,6 @@ class FlatOptimizer:
     def load_state_tensors(self, tensors: dict[str, Tensor]) -> None:
         for name, tensor in self.state_tensors().items():
             tensor.copy_(tensors[name])
-
-
-def norm_of(gradient: Tensor) -> Tensor:
-    """The 2-norm, widened piece by piece: torch's norm of bfloat16 takes seven times as long."""
-    total = torch.zeros((), dtype=torch.float64, device=gradient.device)
-    for start in range(0, len(gradient), SUMMED):
-        piece = gradient[start : start + SUMMED].float()
-        total += piece.dot(piece)
-    return total.sqrt().float()
 
 
 def make_optimizer(model: "Model", config: TrainConfig) -> Optimizer | FlatOptimizer:

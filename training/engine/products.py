@@ -22,6 +22,7 @@ DEEP = 2048  # a sum over more terms idles earlier and wants lower pieces
 PIECE, DEEP_PIECE, DEEP_FROM = 448, 256, 300  # rows
 
 HAS_TILES = torch.cpu._is_amx_tile_supported()
+HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported() or HAS_TILES
 
 
 def product(x: Tensor, w: Tensor, out: Tensor | None = None) -> Tensor:
@@ -49,9 +50,10 @@ def piece(rows: int, depth: int, width: int) -> int:
 def packed(weight: Tensor, rows: int) -> Product:
     """x → x Wᵀ, with W laid out once as the product reads it, for about `rows` rows.
 
-    Only bfloat16 on a processor has such a layout (oneDNN's). The result is that of `product`.
+    Only bfloat16 has such a layout (oneDNN's), on a processor that computes in it. The result is
+    that of `product`.
     """
-    if weight.device.type == "cpu" and weight.dtype == torch.bfloat16:
+    if HAS_BFLOAT16 and weight.device.type == "cpu" and weight.dtype == torch.bfloat16:
         laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, laid_out, None, "none", [], "")
     return lambda x: F.linear(x, weight)

@@ -1,4 +1,4 @@
-"""`manage.py export PROJECT --format trl_preference|trl_implicit|raw --output FILE`."""
+"""`manage.py export PROJECT --format FORMAT --output FILE`; `--help` names the formats."""
 
 import json
 from argparse import ArgumentParser
@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from annotation.exports import EXPORTS, SUFFIXES
-from annotation.exports.rows import FilterInvalid
+from annotation.exports.rows import FILTERS, LABELS, FilterInvalid
 from annotation.exports.writer import ExportRefused, manifest_path, write_export
 from annotation.management.imports import project_named
 from annotation.models import Item, Prompt
@@ -26,10 +26,14 @@ class Command(BaseCommand):
         parser.add_argument("--round", type=int, action="append", dest="rounds", metavar="N")
         parser.add_argument("--origin", action="append", dest="origins", choices=Item.Origin.values)
         parser.add_argument("--source", action="append", dest="sources", metavar="SLUG")
+        parser.add_argument(
+            "--labels", choices=list(LABELS), help="what several answers to an item become"
+        )
+        parser.add_argument("--batch", action="append", dest="batches", metavar="NAME")
         parser.add_argument("--since", help="only answers from this date on, such as 2026-01-31")
 
     def handle(self, *args: Any, project: str, output: Path, **options: Any) -> None:
-        filters = {name: options[name] for name in ("rounds", "origins", "sources", "since")}
+        filters = {name: options[name] for name in FILTERS}
         try:
             manifest = write_export(
                 project_named(project),

@@ -1,4 +1,4 @@
-"""`manage.py import_comparisons PROJECT FILE --format trl|hh|oasst`: read votes given elsewhere."""
+"""`manage.py import_comparisons PROJECT FILE --format FORMAT`: read votes given elsewhere."""
 
 from argparse import ArgumentParser
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""`manage.py import_prompts PROJECT FILE`: read prompts from JSON lines, CSV or Parquet."""
+"""`manage.py import_prompts PROJECT FILE`: read prompts from JSON lines, CSV or Parquet.
+
+In a project where people write demonstrations, each prompt is asked at once.
+"""
 
 from argparse import ArgumentParser
 from pathlib import Path

@@ -36,11 +36,11 @@ def written(project: Project, folder: Path, format_slug: str, suffix: str = "jso
 
 @pytest.mark.parametrize("format_slug", EXPORTS)
 def test_every_suffix_holds_the_same_rows_and_exactly_the_columns(
-    format_slug: str, judged_project: Project, tmp_path: Path
+    format_slug: str, whole_project: Project, tmp_path: Path
 ) -> None:
     contents = []
     for suffix in SUFFIXES:
-        path, manifest = written(judged_project, tmp_path, format_slug, suffix)
+        path, manifest = written(whole_project, tmp_path, format_slug, suffix)
         rows = read(path, suffix)
         assert len(rows) == manifest["rows"] > 0
         assert all(list(row) == EXPORTS[format_slug].SCHEMA.names for row in rows)
@@ -51,10 +51,10 @@ def test_every_suffix_holds_the_same_rows_and_exactly_the_columns(
 @pytest.mark.parametrize("format_slug", EXPORTS)
 @pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "parquet"])
 def test_equal_data_gives_equal_bytes(
-    format_slug: str, suffix: str, judged_project: Project, tmp_path: Path
+    format_slug: str, suffix: str, whole_project: Project, tmp_path: Path
 ) -> None:
-    path, first = written(judged_project, tmp_path, format_slug, suffix)
-    again, second = written(judged_project, tmp_path, format_slug, suffix)
+    path, first = written(whole_project, tmp_path, format_slug, suffix)
+    again, second = written(whole_project, tmp_path, format_slug, suffix)
     assert first["sha256"] == second["sha256"]
     assert first["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -91,6 +91,77 @@ def test_a_vote_for_the_second_response_swaps_the_pair(project: Project, tmp_pat
     assert row["p"] == 1.0
 
 
+def test_trl_unpaired_has_one_row_a_labelled_response(
+    whole_project: Project, tmp_path: Path
+) -> None:
+    path, manifest = written(whole_project, tmp_path, "trl_unpaired", "parquet")
+    bad, also_bad, good, worse = read(path, "parquet")
+    assert [row["label"] for row in (bad, also_bad)] == [False, False]  # both bad
+    assert good["prompt"] == [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "Name a prime."},
+    ]
+    assert good["completion"] == [{"role": "assistant", "content": "Seven."}]
+    assert (good["label"], good["p"], good["weight"], good["source"]) == (True, 1.0, 2.0, "new")
+    assert (worse["completion"][0]["content"], worse["label"]) == ("Nine.", False)
+    assert manifest["counts"] == {"items": 2, "items_without_label": 7, "ties_left_out": 1}
+
+
+def test_the_majority_decides_a_label(project: Project, tmp_path: Path) -> None:
+    item = make_item(project, ["text"], task_type="thumbs", answers_wanted=3)
+    for good in (True, False, True):
+        make_annotation(item, answer={"good": good})
+    path, _ = written(project, tmp_path, "trl_unpaired")
+    (row,) = read(path, "jsonl")
+    assert (row["label"], row["p"], row["weight"]) == (True, pytest.approx(2 / 3), 3.0)
+
+
+def test_sft_messages_end_with_what_a_person_wrote(whole_project: Project, tmp_path: Path) -> None:
+    path, manifest = written(whole_project, tmp_path, "sft_messages")
+    new, edited = read(path, "jsonl")
+    assert new["messages"] == [
+        {"role": "user", "content": "Why is the sky blue?"},
+        {"role": "assistant", "content": "Air scatters blue most."},
+    ]
+    assert (new["edited_source"], edited["edited_source"]) == (None, "new")
+    assert edited["messages"][-1]["content"] == "It scatters."
+    assert manifest["counts"] == {"edited": 1, "items": 2, "items_without_demonstration": 7}
+
+
+def test_k_wise_keeps_the_ranking_the_pairs_and_every_vote(
+    project: Project, tmp_path: Path
+) -> None:
+    texts, sources = ["a", "b", "c"], ["old", "new", "old"]
+    item = make_item(project, texts, sources=sources, task_type="ranking", answers_wanted=2)
+    people = [make_member(project), make_member(project)]
+    make_annotation(item, people[0], answer={"groups": [[2], [0, 1]]})
+    make_annotation(item, people[1], answer={"groups": [[2], [1], [0]]})
+    make_annotation(make_item(project), both_bad=True)
+    path, manifest = written(project, tmp_path, "k_wise", "parquet")
+    (row,) = read(path, "parquet")
+    assert (row["responses"], row["sources"]) == (texts, sources)
+    assert row["groups"] == [[2], [1], [0]]
+    assert row["votes"] == [
+        {"annotator": pseudonym(project, people[0].pk), "groups": [[2], [0, 1]]},
+        {"annotator": pseudonym(project, people[1].pk), "groups": [[2], [1], [0]]},
+    ]
+    pairs = [(p["a"], p["b"], p["p"]) for p in row["preferences"]]
+    assert pairs == [(0, 1, pytest.approx(0.25)), (0, 2, 0.0), (1, 2, 0.0)]
+    # Each of the two answers spreads a weight of 1 over its three pairs.
+    assert [p["weight"] for p in row["preferences"]] == pytest.approx([2 / 3] * 3)
+    assert manifest["counts"] == {"items": 1, "items_without_preference": 1}
+
+
+def test_k_wise_is_a_ranking_of_two_where_two_were_compared(
+    judged_project: Project, tmp_path: Path
+) -> None:
+    path, manifest = written(judged_project, tmp_path, "k_wise")
+    rows = read(path, "jsonl")
+    assert [row["groups"] for row in rows] == [[[0], [1]]] * 3 + [[[0, 1]], [[1], [0, 2]]]
+    assert manifest["rows"] == 5
+
+
 def test_raw_has_one_row_a_vote(project: Project, tmp_path: Path) -> None:
     item = make_item(project, answers_wanted=2)
     people = [make_member(project), make_member(project)]
@@ -115,11 +186,11 @@ def test_raw_has_one_row_a_vote(project: Project, tmp_path: Path) -> None:
     assert manifest["counts"] == {"both_bad": 1, "items": 1}
 
 
-def test_no_name_of_a_person_leaves_the_house(judged_project: Project, tmp_path: Path) -> None:
-    names = {m.user.get_username() for m in judged_project.memberships.select_related("user")}
+def test_no_name_of_a_person_leaves_the_house(whole_project: Project, tmp_path: Path) -> None:
+    names = {m.user.get_username() for m in whole_project.memberships.select_related("user")}
     assert names
     for format_slug in EXPORTS:
-        path, _ = written(judged_project, tmp_path, format_slug)
+        path, _ = written(whole_project, tmp_path, format_slug)
         text = path.read_text() + manifest_path(path).read_text()
         assert not [name for name in names if name in text]
 

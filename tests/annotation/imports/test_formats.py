@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from annotation.imports import COMPARISON_FORMATS, hh, oasst, trl
+from annotation.imports import (
+    COMPARISON_FORMATS,
+    hh,
+    k_wise,
+    oasst,
+    sft_messages,
+    trl,
+    trl_unpaired,
+)
 from annotation.imports.comparison import Comparison
 from annotation.imports.files import LineInvalid
 from annotation.imports.prompts import prompt_of
@@ -217,6 +225,17 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "trl": TRL_SHAPES["explicit text"],
     "hh": TRL_SHAPES["implicit transcript"],
     "oasst": {"prompt": node("prompter", "Hi", reply("good", 0), reply("bad", 1))},
+    "trl_unpaired": {"prompt": HI, "completion": says("good"), "label": True},
+    "sft_messages": {"messages": HI + says("good")},
+    "k_wise": {"prompt": "Hi", "responses": ["bad", "good"], "groups": [[1], [0]]},
+    "raw": {
+        "item": 1,
+        "task_type": "pairwise",
+        "messages": HI,
+        "responses": [{"text": "bad", "source": "old"}, {"text": "good", "source": "new"}],
+        "annotator": "ab12",
+        "answer": '{"strength": -1, "both_bad": false}',
+    },
 }
 
 
@@ -225,10 +244,19 @@ def test_every_format_gives_answers_that_its_task_type_takes(slug: str) -> None:
     comparison = only(COMPARISON_FORMATS[slug].comparisons(EXAMPLES[slug]))
     kind = TASK_TYPES[comparison.task_type]
     assert kind.check(comparison.answer, len(comparison.responses), {}) == comparison.answer
-    (preference,) = kind.preferences(comparison.answer, len(comparison.responses))
-    better = preference.a if preference.p > 0.5 else preference.b
-    assert comparison.responses[better][0] == "good"
-    assert comparison.chars == len("Hi") + len("good") + len("bad")
+    assert praised(comparison) == ["good"]
+    texts = {text for text, _ in comparison.responses} | set(praised(comparison))
+    assert comparison.chars == len("Hi") + sum(map(len, texts))
+
+
+def praised(comparison: Comparison) -> list[str]:
+    """The texts that the answer prefers to another, calls good, or holds as the ideal one."""
+    kind, count = TASK_TYPES[comparison.task_type], len(comparison.responses)
+    pairs = kind.preferences(comparison.answer, count)
+    better = [pair.a if pair.p > 0.5 else pair.b for pair in pairs if pair.p != 0.5]
+    good = [said.response for said in kind.unpaired(comparison.answer, count) if said.is_good]
+    written = [said.text for said in kind.demonstrations(comparison.answer, count)]
+    return [comparison.responses[index][0] for index in [*better, *good]] + written
 
 
 @pytest.mark.parametrize(
@@ -268,3 +296,138 @@ def test_a_prompt_keeps_its_category_and_name() -> None:
 def test_a_bad_prompt_is_refused(record: dict[str, Any], reason: str) -> None:
     with pytest.raises(LineInvalid, match=reason):
         prompt_of(record)
+
+
+K_WISE = {"prompt": "Hi", "responses": ["a", "b", "c"], "groups": [[2], [0, 1]]}
+
+
+def test_a_ranking_by_rank_means_what_its_groups_mean() -> None:
+    answers = [("a", 2), ("b", 2.0), ("c", 1)]
+    nectar = {"prompt": "Hi", "answers": [{"answer": t, "rank": r} for t, r in answers]}
+    by_rank, by_group = only(k_wise.comparisons(nectar)), only(k_wise.comparisons(K_WISE))
+    assert ranked_texts(by_rank) == ranked_texts(by_group) == [["c"], ["a", "b"]]
+    assert by_rank.key == by_group.key
+
+
+def test_the_place_of_a_ranked_response_does_not_tell_how_it_did() -> None:
+    places = set()
+    for number in range(30):
+        answers = [{"answer": f"{number} {rank}", "rank": rank} for rank in (1, 2, 3)]
+        comparison = only(k_wise.comparisons({"prompt": "Hi", "answers": answers}))
+        places.add(comparison.answer["groups"][0][0])
+    assert places == {0, 1, 2}
+
+
+def test_every_annotator_of_a_k_wise_line_has_a_vote_of_their_own() -> None:
+    votes = [
+        {"annotator": "ab12", "groups": [[0], [1], [2]]},
+        {"annotator": "cd34", "groups": [[2, 1], [0]]},
+    ]
+    record = K_WISE | {"votes": votes, "sources": ["old", "new", "old"], "item": 5}
+    first, second = k_wise.comparisons(record)
+    assert first.key == second.key != only(k_wise.comparisons(K_WISE)).key
+    assert [c.vote.annotator for c in (first, second)] == ["ab12", "cd34"]
+    assert ranked_texts(second) == [["b", "c"], ["a"]]
+    assert [origin.slug for _, origin in first.responses] == ["old", "new", "old"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"prompt": None}, "prompt is missing"),
+        ({"responses": None}, "answers is missing"),
+        ({"responses": "abc"}, "list of texts"),
+        ({"responses": ["a", ""]}, "Response 1 is empty"),
+        ({"responses": [{"text": "a"}, "b"]}, "Response 0 is not a text"),
+        ({"groups": None}, "groups is missing"),
+        ({"sources": ["one"]}, "one source for each"),
+        ({"votes": "abc"}, "votes must be a list"),
+        ({"votes": [{"groups": [[0], [1], [2]]}]}, "annotator must be"),
+        ({"votes": [{"annotator": "a", "groups": []}], "item": "x"}, "item must be"),
+        ({"responses": None, "answers": ["a"]}, "list of objects"),
+        ({"responses": None, "answers": [{"answer": "a", "rank": "1"}]}, "a number"),
+        ({"responses": None, "answers": [{"answer": "a", "rank": float("nan")}]}, "a number"),
+    ],
+)
+def test_a_bad_k_wise_line_is_refused(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(LineInvalid, match=reason):
+        list(k_wise.comparisons(K_WISE | changes))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "completion", "label"),
+    [
+        ("Hi", "good", True),
+        (HI, says("good"), 1),
+        (HI, HI + says("good"), "True"),
+        ('[{"role": "user", "content": "Hi"}]', "good", "1"),
+    ],
+)
+def test_every_shape_of_a_labelled_response_means_the_same(
+    prompt: Any, completion: Any, label: Any
+) -> None:
+    record = {"prompt": prompt, "completion": completion, "label": label, "source": "new"}
+    comparison = only(trl_unpaired.comparisons(record))
+    assert (comparison.messages, comparison.answer) == (HI, {"good": True})
+    assert [(text, origin.slug) for text, origin in comparison.responses] == [("good", "new")]
+
+
+@pytest.mark.parametrize("label", [False, 0, "false", "0"])
+def test_a_response_can_be_called_bad(label: Any) -> None:
+    record = {"prompt": "Hi", "completion": "bad", "label": label}
+    assert only(trl_unpaired.comparisons(record)).answer == {"good": False}
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({"prompt": "Hi", "completion": "x"}, "label is missing"),
+        ({"prompt": "Hi", "completion": "x", "label": "perhaps"}, "true or false"),
+        ({"prompt": "Hi", "completion": "x", "label": 2}, "true or false"),
+        ({"prompt": "Hi", "completion": " ", "label": True}, "completion is empty"),
+        ({"prompt": "Hi", "completion": HI, "label": True}, "one message of the assistant"),
+        ({"completion": "x", "label": True}, "prompt is missing"),
+    ],
+)
+def test_a_bad_labelled_response_is_refused(record: dict[str, Any], reason: str) -> None:
+    with pytest.raises(LineInvalid, match=reason):
+        list(trl_unpaired.comparisons(record))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"messages": HI + says("ideal")},
+        {"prompt": "Hi", "completion": "ideal"},
+        {"prompt": HI, "completion": says("ideal")},
+    ],
+)
+def test_every_shape_of_a_demonstration_means_the_same(record: dict[str, Any]) -> None:
+    comparison = only(sft_messages.comparisons(record))
+    assert (comparison.messages, comparison.responses) == (HI, ())
+    assert comparison.answer == {"text": "ideal", "edited": None}
+
+
+def test_two_demonstrations_for_one_prompt_stay_apart() -> None:
+    first, second = (
+        only(sft_messages.comparisons({"messages": HI + says(text)})) for text in ("one", "two")
+    )
+    assert first.key != second.key
+
+
+@pytest.mark.parametrize(
+    ("record", "reason"),
+    [
+        ({}, "prompt is missing"),
+        ({"messages": HI}, "at least one"),
+        ({"messages": "Hi"}, "list of messages"),
+        ({"messages": {"role": "user"}}, "list of messages"),
+        ({"messages": says("a") + says("b")}, "ends with the user"),
+        ({"messages": HI + says("  ")}, "empty"),
+        ({"messages": [*HI, "reply"]}, "one message of the assistant"),
+        ({"prompt": "Hi"}, "completion is missing"),
+    ],
+)
+def test_a_bad_demonstration_is_refused(record: dict[str, Any], reason: str) -> None:
+    with pytest.raises(LineInvalid, match=reason):
+        list(sft_messages.comparisons(record))

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 from django.db.models import F
@@ -29,7 +30,7 @@ from annotation.models import (
     Source,
 )
 from tests.annotation.imports.test_formats import deep_tree, node, reply
-from tests.builders import make_item, make_member, make_project, make_prompt
+from tests.builders import make_annotation, make_item, make_member, make_project, make_prompt
 
 pytestmark = pytest.mark.django_db
 
@@ -181,6 +182,100 @@ def test_an_export_of_preferences_can_be_read_in_again(project: Project, tmp_pat
         )
 
     assert said(project) == said(again)
+
+
+def test_k_wise_comes_back_with_every_vote(project: Project, tmp_path: Path) -> None:
+    people = [make_member(project), make_member(project)]
+    prompt = make_prompt(project, "Hi|||Hello.|||Name a prime.")
+    sources = ["old", "new", "old"]
+    for key in ("first", "retest"):
+        item = make_item(
+            project,
+            ["a", "b", "c"],
+            prompt=prompt,
+            sources=sources,
+            key=key,
+            task_type="ranking",
+            answers_wanted=2,
+        )
+        make_annotation(item, people[0], answer={"groups": [[1], [0, 2]]})
+        make_annotation(item, people[1], answer={"groups": [[0], [1], [2]]})
+
+    def exported(of: Project, name: str) -> tuple[Path, list[dict[str, Any]]]:
+        path = tmp_path / f"{name}.parquet"
+        write_export(of, "k_wise", path)
+        rows = pq.read_table(path).to_pylist()
+        for row in rows:
+            del row["item"], row["split"]
+            for vote in row["votes"]:
+                del vote["annotator"]
+        return path, rows
+
+    path, rows = exported(project, "out")
+    again = make_project()
+    job = import_file(again, "comparisons", "k_wise", path)
+    assert (job.line_count, job.item_count, job.annotation_count) == (2, 2, 4)
+    assert exported(again, "again")[1] == rows
+    assert import_file(again, "comparisons", "k_wise", path).known_count == 2
+    assert exported(again, "and again")[1] == rows
+
+
+def test_labelled_responses_come_back_as_thumbs(project: Project, tmp_path: Path) -> None:
+    prompt = make_prompt(project, "Hi|||Hello.|||Name a prime.")
+    for text, good, source in [("Seven.", True, "new"), ("Nine.", False, "old")]:
+        item = make_item(project, [text], prompt=prompt, task_type="thumbs", sources=[source])
+        make_annotation(item, answer={"good": good})
+    make_annotation(make_item(project, ["no", "nor"], prompt=prompt), both_bad=True)
+
+    path, rows = exported_again(project, "trl_unpaired", tmp_path / "out.parquet")
+    again = make_project()
+    job = import_file(again, "comparisons", "trl_unpaired", path)
+    assert (job.item_count, job.annotation_count, job.prompt_count) == (4, 4, 1)
+    assert set(again.items.values_list("task_type", flat=True)) == {"thumbs"}
+    assert exported_again(again, "trl_unpaired", tmp_path / "again.parquet")[1] == rows
+    assert import_file(again, "comparisons", "trl_unpaired", path).known_count == 4
+
+
+def test_demonstrations_come_back(project: Project, tmp_path: Path) -> None:
+    prompt = make_prompt(project, "Hi|||Hello.|||Why is the sky blue?")
+    asked = services.queue_item(
+        project, prompt, [], key="one", task_type="demonstration", answers_wanted=2
+    )
+    assert asked is not None
+    for text in ("Air scatters blue most.", "It scatters, *mostly* blue.\n\n- so there"):
+        make_annotation(asked, answer={"text": text, "edited": None})
+    draft = make_item(project, ["It scaters."], prompt=prompt, task_type="demonstration")
+    make_annotation(draft, answer={"text": "It scatters.", "edited": 0})
+
+    path, rows = exported_again(project, "sft_messages", tmp_path / "out.jsonl")
+    again = make_project()
+    job = import_file(again, "comparisons", "sft_messages", path)
+    assert (job.item_count, job.annotation_count, job.response_count) == (3, 3, 0)
+    back = exported_again(again, "sft_messages", tmp_path / "again.jsonl")[1]
+    assert [row["messages"] for row in back] == [row["messages"] for row in rows]
+    assert import_file(again, "comparisons", "sft_messages", path).known_count == 3
+
+
+def exported_again(of: Project, format_slug: str, path: Path) -> tuple[Path, list[dict[str, Any]]]:
+    """The file, and its rows without the names that hold in one project alone."""
+    write_export(of, format_slug, path)
+    if path.suffix == ".parquet":
+        rows = pq.read_table(path).to_pylist()
+    else:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+    apart = ("item", "annotation", "split")
+    return path, [{k: v for k, v in row.items() if k not in apart} for row in rows]
+
+
+def test_a_vote_that_ranks_only_some_is_refused_by_its_line(
+    project: Project, tmp_path: Path
+) -> None:
+    line = {"prompt": "Hi", "responses": ["a", "b", "c"], "groups": [[0], [1]]}
+    whole = line | {"groups": [[0], [1], [2]]}
+    job = import_file(project, "comparisons", "k_wise", write(tmp_path / "k.jsonl", line, whole))
+    assert (job.item_count, job.rejected_count) == (1, 1)
+    assert job.rejections.get().line == 1
+    assert "each response 0 … 2 once" in job.rejections.get().reason
 
 
 @pytest.mark.parametrize("place", [1, 3, 5])

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 import annotation.task_types
-from annotation.task_types import TASK_TYPES, Answer, AnswerInvalid
-from annotation.task_types.contract import BaseAnswerForm
+from annotation.task_types import TASK_TYPES, Answer, AnswerInvalid, TaskType
+from annotation.task_types.contract import BaseAnswerForm, BaseSettingsForm
 
 
 def filled(slug: str, config: dict[str, Any] | None = None, **changes: str) -> BaseAnswerForm:
@@ -36,7 +36,7 @@ def test_it_says_what_it_is(slug: str) -> None:
     kind = TASK_TYPES[slug]
     assert kind.LABEL
     assert kind.__doc__
-    assert 2 <= kind.MIN_RESPONSES <= kind.EXAMPLE_RESPONSES <= kind.MAX_RESPONSES
+    assert 0 <= kind.MIN_RESPONSES <= kind.EXAMPLE_RESPONSES <= kind.MAX_RESPONSES
 
 
 @pytest.mark.parametrize("slug", TASK_TYPES)
@@ -83,9 +83,36 @@ def test_what_is_chosen_on_the_screen_follows_the_response_not_its_place(slug: s
 def test_one_answer_is_one_vote_on_pairs_of_its_responses(slug: str) -> None:
     kind = TASK_TYPES[slug]
     pairs = kind.preferences(example(slug), kind.EXAMPLE_RESPONSES)
-    assert sum(pair.weight for pair in pairs) == pytest.approx(1.0)
+    assert sum(pair.weight for pair in pairs) == pytest.approx(1.0 if pairs else 0.0)
     assert len({frozenset((pair.a, pair.b)) for pair in pairs}) == len(pairs)
     assert all(0 <= i < kind.EXAMPLE_RESPONSES for pair in pairs for i in (pair.a, pair.b))
+
+
+@pytest.mark.parametrize("slug", TASK_TYPES)
+def test_its_example_teaches_something(slug: str) -> None:
+    """Pairs, labels of single responses or texts: else nothing could ever be trained on it."""
+    kind = TASK_TYPES[slug]
+    said = [f(example(slug), kind.EXAMPLE_RESPONSES) for f in functions_of(kind)]
+    assert any(said)
+    for label in said[1]:
+        assert 0 <= label.response < kind.EXAMPLE_RESPONSES
+
+
+def functions_of(kind: TaskType) -> tuple[Any, Any, Any]:
+    return kind.preferences, kind.unpaired, kind.demonstrations
+
+
+@pytest.mark.parametrize("slug", TASK_TYPES)
+def test_its_settings_are_stored_where_they_differ_from_the_default(slug: str) -> None:
+    form = TASK_TYPES[slug].SettingsForm
+    untouched = form(sent_by(form()))
+    assert untouched.is_valid(), untouched.errors
+    assert untouched.to_config() == {}
+
+
+def sent_by(form: BaseSettingsForm) -> dict[str, Any]:
+    """What a browser sends for a form that was shown and not touched."""
+    return {name: form.get_initial_for_field(field, name) for name, field in form.fields.items()}
 
 
 @pytest.mark.parametrize("slug", TASK_TYPES)

@@ -1,10 +1,14 @@
-"""K responses in an order, ties allowed."""
+"""K responses in an order, ties allowed, or not rankable."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from annotation.models import Project
+from annotation.services.errors import ContentInvalid
 from annotation.task_types import AnswerInvalid, ranking
+from annotation.task_types.contract import Unpaired
+from tests.builders import make_item
 
 
 def test_ranks_become_groups_of_canonical_indices() -> None:
@@ -24,6 +28,14 @@ def test_gaps_between_ranks_mean_nothing() -> None:
 def test_every_response_needs_a_rank_that_exists(rank: str) -> None:
     form = ranking.AnswerForm({"rank_0": "1", "rank_1": "2", "rank_2": rank}, responses=3)
     assert list(form.errors) == ["rank_2"]
+
+
+def test_what_has_no_rank_yet_is_named() -> None:
+    errors = ranking.AnswerForm({"rank_1": "1"}, responses=3).errors
+    assert errors == {
+        "rank_0": ["Response A has no rank yet; 1 is the best."],
+        "rank_2": ["Response C has no rank yet; 1 is the best."],
+    }
 
 
 def test_pairs_follow_the_order_and_share_one_vote() -> None:
@@ -61,3 +73,72 @@ def test_any_display_order_is_undone(order: list[int], ranks: list[int]) -> None
     for pair in ranking.preferences(ranking.check(answer, 5, {}), 5):
         a, b = by_response[pair.a], by_response[pair.b]
         assert pair.p == (0.5 if a == b else float(a < b))
+
+
+# --- not rankable -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", [slug for slug, _ in ranking.REASONS if slug != "other"])
+def test_not_rankable_prefers_nothing_and_ignores_ranks(reason: str) -> None:
+    sent = {"not_rankable": "on", "reason": reason, "rank_0": "1"}
+    form = ranking.AnswerForm(sent, responses=3)
+    assert form.is_valid(), form.errors
+    answer = ranking.to_canonical(form.cleaned_data, [2, 0, 1])
+    assert answer == {"groups": [], "not_rankable": True, "reason": reason}
+    assert ranking.check(answer, 3, {}) == answer
+    assert ranking.preferences(answer, 3) == []
+    assert ranking.agreement_label(answer) == "not_rankable"
+    assert ranking.to_display(answer, [2, 0, 1]) == {"not_rankable": True, "reason": reason}
+
+
+def test_all_bad_is_a_negative_of_each() -> None:
+    answer = {"groups": [], "not_rankable": True, "reason": "all_bad"}
+    assert ranking.unpaired(answer, 2) == [Unpaired(0, is_good=False), Unpaired(1, is_good=False)]
+    assert ranking.unpaired(answer | {"reason": "broken"}, 2) == []
+    assert ranking.unpaired({"groups": [[0], [1]]}, 2) == []
+
+
+def test_not_rankable_needs_a_reason_in_a_word_or_in_the_annotators_own() -> None:
+    def sent(**fields: str) -> ranking.AnswerForm:
+        return ranking.AnswerForm({"not_rankable": "on", **fields}, responses=2)
+
+    assert "reason" in sent().errors
+    assert "reason" in sent(reason="boredom").errors
+    assert "rationale" in sent(reason="other").errors
+    written = sent(rationale="Both are the same poem.")
+    assert written.is_valid()
+    assert ranking.to_canonical(written.cleaned_data, [0, 1])["reason"] == "other"
+
+
+def test_a_project_may_want_every_item_ranked() -> None:
+    sent = {"not_rankable": "on", "reason": "broken"}
+    strict = {"allow_not_rankable": False}
+    assert "not_rankable" in ranking.AnswerForm(sent, config=strict, responses=2).errors
+    assert ranking.AnswerForm({"rank_0": "1", "rank_1": "2"}, config=strict, responses=2).is_valid()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"groups": [[0], [1]], "not_rankable": True, "reason": "broken"},
+        {"groups": [], "not_rankable": True},
+        {"groups": [], "not_rankable": True, "reason": ["broken"]},
+        {"groups": [], "not_rankable": "yes", "reason": "broken"},
+        {"groups": [[0], [1]], "reason": "broken"},
+        {"groups": [[0], [1]], "surprise": 1},
+    ],
+)
+def test_half_a_ranking_and_half_a_refusal_is_neither(answer: dict[str, object]) -> None:
+    with pytest.raises(AnswerInvalid):
+        ranking.check(answer, 2, {})
+
+
+def test_saying_that_it_is_rankable_changes_nothing() -> None:
+    answer = {"groups": [[1], [0]], "not_rankable": False}
+    assert ranking.check(answer, 2, {}) == {"groups": [[1], [0]]}
+
+
+def test_people_are_asked_to_rank_at_most_nine(project: Project) -> None:
+    make_item(project, [str(n) for n in range(9)], task_type="ranking")
+    with pytest.raises(ContentInvalid, match="2 to 9 responses, not about 10"):
+        make_item(project, [str(n) for n in range(10)], task_type="ranking")

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from training.engine.kernels import kernels_for, native, plain
-from training.engine.kernels.plain import Rotation
+from training.engine.kernels.plain import AdamW, Rotation
 
-BF16 = torch.bfloat16
+BF16, F32 = torch.bfloat16, torch.float32
 WIDTHS = (5, 64, 100)  # with and without a rest that fills no vector
 
-needs_compiler = pytest.mark.skipif(native.library() is None, reason="no C compiler here")
+needs_compiler = pytest.mark.skipif(native.library(BF16) is None, reason="no C compiler here")
 
 
 @pytest.fixture(autouse=True)
@@ -21,35 +21,43 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-def random(*shape: int) -> Tensor:
-    return torch.randn(shape).to(BF16)
+@pytest.fixture(params=[BF16, F32], ids=["bfloat16", "float32"])
+def dtype(request: pytest.FixtureRequest) -> torch.dtype:
+    chosen: torch.dtype = request.param
+    return chosen
+
+
+def random(dtype: torch.dtype, *shape: int) -> Tensor:
+    return torch.randn(shape).to(dtype)
 
 
 def assert_close(ours: Tensor, theirs: Tensor) -> None:
-    """Equal but for one rounding to bfloat16, which keeps eight binary digits."""
-    torch.testing.assert_close(ours.float(), theirs.float(), rtol=2**-7, atol=2e-3)
+    """Equal but for one rounding: bfloat16 keeps eight binary digits, float32 twenty-four."""
+    rough = BF16 in (ours.dtype, theirs.dtype)
+    rtol, atol = (2**-7, 2e-3) if rough else (1e-5, 1e-5)
+    torch.testing.assert_close(ours.float(), theirs.float(), rtol=rtol, atol=atol)
 
 
 @needs_compiler
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("adds", [True, False])
-def test_norms(width: int, adds: bool) -> None:
+def test_norms(dtype: torch.dtype, width: int, adds: bool) -> None:
     x, gain = torch.randn(7, width), torch.rand(width) + 0.5
-    p = random(7, width) if adds else None
+    p = random(dtype, 7, width) if adds else None
     results, copies = [], [x.clone(), x.clone()]
     for ops, mine in zip((native, plain), copies, strict=True):
-        results.append(ops.add_norm(mine, p, gain, 1e-5, BF16, torch.empty))
+        results.append(ops.add_norm(mine, p, gain, 1e-5, dtype, torch.empty))
     torch.testing.assert_close(*copies)
     for ours, theirs in zip(*results, strict=True):
         assert_close(ours, theirs)
-    assert native.add_norm(x, None, gain, 1e-5, BF16, None)[1] is None
+    assert native.add_norm(x, None, gain, 1e-5, dtype, None)[1] is None
 
 
 @needs_compiler
 @pytest.mark.parametrize("width", WIDTHS)
-def test_gradients_of_norms(width: int) -> None:
+def test_gradients_of_norms(dtype: torch.dtype, width: int) -> None:
     dx, gain, dgain = torch.randn(7, width), torch.rand(width) + 0.5, torch.randn(width)
-    dout, n, r = random(7, width), random(7, width), torch.rand(7, 1)
+    dout, n, r = random(dtype, 7, width), random(dtype, 7, width), torch.rand(7, 1)
     both = []
     for ops in (native, plain):
         mine = dx.clone(), dgain.clone()
@@ -61,45 +69,45 @@ def test_gradients_of_norms(width: int) -> None:
 
 
 @needs_compiler
-def test_rotations_and_their_gradients() -> None:
+def test_rotations_and_their_gradients(dtype: torch.dtype) -> None:
     angles = torch.rand(7, 8)
     rotation = Rotation(angles.cos(), angles.sin(), turned=6, scaled=4, scale=0.25)
-    qkv, d = random(7, 8, 16), torch.randn(7, 8, 16)
+    qkv, d = random(dtype, 7, 8, 16), torch.randn(7, 8, 16)
     ours, theirs = qkv.clone(), qkv.clone()
     native.rotate(ours, rotation)
     plain.rotate(theirs, rotation)
     assert_close(ours, theirs)
     assert torch.equal(ours[:, 6:], qkv[:, 6:])  # the values
-    expected = plain.rotate_back(d.clone(), rotation, BF16)
-    assert_close(native.rotate_back(d, rotation, BF16), expected)
+    expected = plain.rotate_back(d.clone(), rotation, dtype)
+    assert_close(native.rotate_back(d, rotation, dtype), expected)
     # A turn is orthogonal: its gradient undoes it, but for the scale, which comes twice.
-    back = native.rotate_back(theirs.float(), rotation, BF16)
+    back = native.rotate_back(theirs.float(), rotation, dtype)
     scales = torch.tensor([0.25**2] * 4 + [1.0] * 4)[:, None]
     torch.testing.assert_close(back.float(), qkv * scales, rtol=0, atol=2e-2)
 
 
 @needs_compiler
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_gated_mlp(width: int) -> None:
-    gate_up, dout = random(7, 2 * width) * 4, random(7, width)
+def test_the_gated_mlp(dtype: torch.dtype, width: int) -> None:
+    gate_up, dout = random(dtype, 7, 2 * width) * 4, random(dtype, 7, width)
     assert_close(native.swiglu(gate_up), plain.swiglu(gate_up))
-    ours, theirs = (torch.zeros(7, 2 * width + 6, dtype=BF16)[:, : 2 * width] for _ in range(2))
+    ours, theirs = (torch.zeros(7, 2 * width + 6, dtype=dtype)[:, : 2 * width] for _ in range(2))
     again = native.swiglu_backward(gate_up, dout, ours)
     assert_close(again, plain.swiglu_backward(gate_up, dout, theirs))
     torch.testing.assert_close(ours.float(), theirs.float(), rtol=2**-6, atol=2e-2)
 
 
 @needs_compiler
-def test_moving_tokens_between_blocks_and_batches() -> None:
+def test_moving_tokens_between_blocks_and_batches(dtype: torch.dtype) -> None:
     groups, per_group, size = 2, 3, 4
-    x = random(9, groups * per_group + 2, size)
+    x = random(dtype, 9, groups * per_group + 2, size)
     places = torch.tensor([0, 4, -1, 8, 3])
     blocks = [ops.gather(x, places, 1, groups, per_group) for ops in (native, plain)]
     assert torch.equal(*blocks)
     assert blocks[0].shape == (groups, 5, per_group, size)
     assert torch.equal(blocks[0][1, 1], x[4, 1 + per_group : 1 + 2 * per_group])
     assert not blocks[0][:, 2].any()
-    outs = [torch.zeros(9, groups * per_group, size, dtype=BF16) for _ in range(2)]
+    outs = [torch.zeros(9, groups * per_group, size, dtype=dtype) for _ in range(2)]
     sums = [torch.zeros(9, groups * per_group + 2, size) for _ in range(2)]
     twice = torch.tensor([4, 4, -1, 8, 3])
     for ops, out, into in zip((native, plain), outs, sums, strict=True):
@@ -113,16 +121,16 @@ def test_moving_tokens_between_blocks_and_batches() -> None:
 
 @needs_compiler
 @pytest.mark.parametrize("keys", WIDTHS)
-def test_softmaxes_over_what_is_seen(keys: int) -> None:
+def test_softmaxes_over_what_is_seen(dtype: torch.dtype, keys: int) -> None:
     groups, per_group = 2, 3
     seen = torch.tensor([[1, 2, keys], [3, keys - 1, 1]], dtype=torch.int32)
-    scores = random(groups * 2, 3 * per_group, keys) * 5
+    scores = random(dtype, groups * 2, 3 * per_group, keys) * 5
     ours, theirs = torch.empty_like(scores), torch.empty_like(scores)
     native.causal_softmax(scores, seen, per_group, ours)
     plain.causal_softmax(scores.clone(), seen, per_group, theirs)
     assert_close(ours, theirs)
     assert not ours[0, 0, 1:].any()
-    d = random(*scores.shape)
+    d = random(dtype, *scores.shape)
     expected = d.clone()
     native.softmax_backward(theirs, d)
     plain.softmax_backward(theirs, expected)
@@ -132,8 +140,8 @@ def test_softmaxes_over_what_is_seen(keys: int) -> None:
 @needs_compiler
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 @pytest.mark.parametrize("words", [40, 5000])
-def test_the_softmax_of_a_vocabulary(words: int, temperature: float) -> None:
-    z = random(7, words) * 3
+def test_the_softmax_of_a_vocabulary(dtype: torch.dtype, words: int, temperature: float) -> None:
+    z = random(dtype, 7, words) * 3
     for keep in (False, True):
         ours, theirs = z.clone(), z.clone()
         torch.testing.assert_close(
@@ -150,26 +158,45 @@ def test_the_softmax_of_a_vocabulary(words: int, temperature: float) -> None:
 
 
 @needs_compiler
-def test_a_number_that_is_none_is_not_lost() -> None:
-    """It must reach the loss, so that the run stops."""
-    bad = torch.full((2, 6), float("nan"), dtype=BF16)
-    assert native.swiglu(bad).isnan().all()
-    assert native.vocabulary_softmax(bad, 1.0, keep=True).isnan().all()
-    out = torch.empty(2, 1, 6, dtype=BF16)
-    seen = torch.full((2, 1), 6, dtype=torch.int32)
-    native.causal_softmax(bad[:, None].contiguous(), seen, 1, out)
-    assert out.isnan().all()
-    assert native.add_norm(bad.float(), None, torch.ones(6), 1e-5, BF16, None)[0].isnan().all()
+@pytest.mark.parametrize("count", [3, 10_000])
+def test_the_optimizer(dtype: torch.dtype, count: int) -> None:
+    weights, gradient = torch.randn(count), random(dtype, count)
+    torch.testing.assert_close(native.squares(gradient), plain.squares(gradient), rtol=1e-5, atol=0)
+    assert native.squares(gradient).dtype == torch.float64
+    moments = torch.randn(count), torch.rand(count)
+    how = AdamW(0.01, 0.1, (0.9, 0.999), 1e-8, torch.tensor(3.0), torch.tensor(2.0))
+    both = []
+    for ops in (native, plain):
+        master, mine = weights.clone(), (moments[0].clone(), moments[1].clone())
+        copy = master if dtype == F32 else torch.empty(count, dtype=dtype)
+        ops.adamw(master, gradient, mine, copy, how)
+        assert torch.equal(copy, master.to(dtype))
+        both.append((master, *mine))
+    for ours, theirs in zip(*both, strict=True):
+        torch.testing.assert_close(ours, theirs)
 
 
 @needs_compiler
-def test_a_tensor_with_strides_is_refused() -> None:
+def test_a_number_that_is_none_is_not_lost(dtype: torch.dtype) -> None:
+    """It must reach the loss, so that the run stops."""
+    bad = torch.full((2, 6), float("nan"), dtype=dtype)
+    assert native.swiglu(bad).isnan().all()
+    assert native.vocabulary_softmax(bad, 1.0, keep=True).isnan().all()
+    out = torch.empty(2, 1, 6, dtype=dtype)
+    seen = torch.full((2, 1), 6, dtype=torch.int32)
+    native.causal_softmax(bad[:, None].contiguous(), seen, 1, out)
+    assert out.isnan().all()
+    assert native.add_norm(bad.float(), None, torch.ones(6), 1e-5, dtype, None)[0].isnan().all()
+
+
+@needs_compiler
+def test_a_tensor_with_strides_is_refused(dtype: torch.dtype) -> None:
     with pytest.raises(ValueError, match="strides"):
-        native.swiglu(random(6, 4).t())
+        native.swiglu(random(dtype, 6, 4).t())
 
 
-def test_float32_and_other_devices_run_in_torch() -> None:
-    assert kernels_for(torch.device("cpu"), torch.float32) is plain
+def test_other_dtypes_and_devices_run_in_torch() -> None:
+    assert kernels_for(torch.device("cpu"), torch.float64) is plain
     assert kernels_for(torch.device("cuda"), BF16) is plain
 
 
@@ -187,7 +214,7 @@ def test_without_a_library_the_plain_kernels_serve(
         (tmp_path / "prefloop").write_text("a file where the folder should be")
     native.library.cache_clear()
     try:
-        assert native.library() is None
+        assert native.library(BF16) is None
         assert kernels_for(torch.device("cpu"), BF16) is plain
     finally:
         native.library.cache_clear()
@@ -198,7 +225,9 @@ def test_it_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     compiler = native.c_compiler()
     assert compiler is not None
-    built = native.build(compiler)
+    built = native.build(compiler, BF16)
     assert [path.name for path in (tmp_path / "prefloop").iterdir()] == [built.name]
     monkeypatch.setattr(subprocess, "run", None)
-    assert native.build(compiler) == built
+    assert native.build(compiler, BF16) == built
+    monkeypatch.undo()
+    assert native.build(compiler, F32) != built

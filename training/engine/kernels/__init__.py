@@ -1,8 +1,8 @@
 """What lies between matrix products, in two versions of the same functions.
 
 plain.py    in torch: any device, any dtype; says what each function means
-native.py   in C (fused.c), for bfloat16 on a processor: one pass over memory each. It is compiled
-            for this very machine where a C compiler is at hand; elsewhere the plain ones serve
+native.py   in C (fused.c), for a processor: one pass over memory each. It is compiled for this very
+            machine where a C compiler is at hand; elsewhere the plain ones serve
 """
 
 from types import ModuleType
@@ -14,5 +14,5 @@ from training.engine.kernels import native, plain
 
 def kernels_for(device: torch.device, dtype: torch.dtype) -> ModuleType:
     """The fastest version that computes `dtype` on `device`."""
-    wanted = device.type == "cpu" and dtype == torch.bfloat16
-    return native if wanted and native.library() is not None else plain
+    has_native = device.type == "cpu" and native.library(dtype) is not None
+    return native if has_native else plain

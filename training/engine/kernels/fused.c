@@ -1,8 +1,9 @@
 /* What lies between a layer's matrix products, each in one pass over memory.
 
-   Numbers are float (f32) or bfloat16 (bf16: the upper half of a float); sums run in float. Every
-   function shares its rows out to `threads` OpenMP threads, and what a row gives does not depend on
-   how many there are, except the gains' gradients, which are summed thread by thread.
+   A `number` is what products read and write: bfloat16 (the upper half of a float) or, compiled
+   with -DSINGLE, a float; sums run in float either way. Every function shares its rows out to
+   `threads` OpenMP threads, and what a row gives does not depend on how many there are, except the
+   gains' gradients, which are summed thread by thread.
 
    The same in torch, and what each function means, stands in plain.py; a test compares the two. */
 
@@ -11,21 +12,32 @@
 #include <stdint.h>
 #include <string.h>
 
-typedef uint16_t bf16;
+#ifdef SINGLE
 
-static inline float widen(bf16 x) {
+typedef float number;
+
+static inline float widen(number x) { return x; }
+static inline number narrow(float x) { return x; }
+
+#else
+
+typedef uint16_t number;
+
+static inline float widen(number x) {
     uint32_t bits = (uint32_t)x << 16;
     float out;
     memcpy(&out, &bits, 4);
     return out;
 }
 
-static inline bf16 narrow(float x) { /* to the nearest, ties to even; NaN stays NaN */
+static inline number narrow(float x) { /* to the nearest, ties to even; NaN stays NaN */
     uint32_t bits;
     memcpy(&bits, &x, 4);
     uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    return (bf16)((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
+    return (number)((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
 }
+
+#endif
 
 static inline float exp_of(float x) { /* within 2e-7 of e^x; 0 below -87; NaN stays NaN */
     float low = x < -87.0f ? -87.0f : x;
@@ -49,25 +61,25 @@ static inline float sigmoid(float x) { return 1.0f / (1.0f + exp_of(-x)); }
 
 /* --- norms ------------------------------------------------------------------------------------ */
 
-void add_norm(long rows, long d, float *x, const bf16 *p, const float *gain, float eps, bf16 *out,
-              bf16 *n, float *r, int threads) {
+void add_norm(long rows, long d, float *x, const number *p, const float *gain, float eps,
+              number *out, number *n, float *r, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++) {
         float *xi = x + i * d, sum = 0;
         if (p) {
-            const bf16 *pi = p + i * d;
+            const number *pi = p + i * d;
 #pragma omp simd
             for (long j = 0; j < d; j++) xi[j] += widen(pi[j]);
         }
 #pragma omp simd reduction(+ : sum)
         for (long j = 0; j < d; j++) sum += xi[j] * xi[j];
         float ri = 1.0f / sqrtf(sum / d + eps);
-        bf16 *o = out + i * d;
+        number *o = out + i * d;
         r[i] = ri;
 #pragma omp simd
         for (long j = 0; j < d; j++) o[j] = narrow(xi[j] * ri * gain[j]);
         if (n) {
-            bf16 *ni = n + i * d;
+            number *ni = n + i * d;
 #pragma omp simd
             for (long j = 0; j < d; j++) ni[j] = narrow(xi[j] * ri);
         }
@@ -75,14 +87,15 @@ void add_norm(long rows, long d, float *x, const bf16 *p, const float *gain, flo
 }
 
 /* `sums` is (threads, d) of zeros. */
-void add_norm_backward(long rows, long d, float *dx, const bf16 *dout, const bf16 *n, const float *r,
-                       const float *gain, float *dgain, bf16 *narrowed, float *sums, int threads) {
+void add_norm_backward(long rows, long d, float *dx, const number *dout, const number *n,
+                       const float *r, const float *gain, float *dgain, number *narrowed,
+                       float *sums, int threads) {
 #pragma omp parallel num_threads(threads)
     {
         float *own = sums + omp_get_thread_num() * d;
 #pragma omp for schedule(static)
         for (long i = 0; i < rows; i++) {
-            const bf16 *g = dout + i * d, *ni = n + i * d;
+            const number *g = dout + i * d, *ni = n + i * d;
             float *x = dx + i * d, inner = 0;
 #pragma omp simd reduction(+ : inner)
             for (long j = 0; j < d; j++) {
@@ -91,7 +104,7 @@ void add_norm_backward(long rows, long d, float *dx, const bf16 *dout, const bf1
                 inner += weighted * gain[j];
             }
             inner /= d;
-            bf16 *o = narrowed + i * d;
+            number *o = narrowed + i * d;
 #pragma omp simd
             for (long j = 0; j < d; j++) {
                 x[j] += r[i] * (widen(g[j]) * gain[j] - widen(ni[j]) * inner);
@@ -105,13 +118,13 @@ void add_norm_backward(long rows, long d, float *dx, const bf16 *dout, const bf1
 
 /* --- rotary embedding ------------------------------------------------------------------------- */
 
-void rotate(long rows, long heads, long turned, long scaled, long size, bf16 *x, const float *cos,
+void rotate(long rows, long heads, long turned, long scaled, long size, number *x, const float *cos,
             const float *sin, float scale, int threads) {
     long half = size / 2;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++)
         for (long h = 0; h < turned; h++) {
-            bf16 *a = x + (i * heads + h) * size, *b = a + half;
+            number *a = x + (i * heads + h) * size, *b = a + half;
             const float *c = cos + i * half, *s = sin + i * half;
             float by = h < scaled ? scale : 1.0f;
 #pragma omp simd
@@ -124,13 +137,13 @@ void rotate(long rows, long heads, long turned, long scaled, long size, bf16 *x,
 }
 
 void rotate_back(long rows, long heads, long turned, long scaled, long size, const float *d,
-                 const float *cos, const float *sin, float scale, bf16 *out, int threads) {
+                 const float *cos, const float *sin, float scale, number *out, int threads) {
     long half = size / 2;
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++)
         for (long h = 0; h < heads; h++) {
             const float *a = d + (i * heads + h) * size, *b = a + half;
-            bf16 *o = out + (i * heads + h) * size;
+            number *o = out + (i * heads + h) * size;
             const float *c = cos + i * half, *s = sin + i * half;
             if (h < turned) {
                 float by = h < scaled ? scale : 1.0f;
@@ -148,11 +161,11 @@ void rotate_back(long rows, long heads, long turned, long scaled, long size, con
 
 /* --- the gated MLP ---------------------------------------------------------------------------- */
 
-void swiglu(long rows, long f, const bf16 *gate_up, bf16 *out, int threads) {
+void swiglu(long rows, long f, const number *gate_up, number *out, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++) {
-        const bf16 *gate = gate_up + i * 2 * f, *up = gate + f;
-        bf16 *o = out + i * f;
+        const number *gate = gate_up + i * 2 * f, *up = gate + f;
+        number *o = out + i * f;
 #pragma omp simd
         for (long j = 0; j < f; j++) {
             float g = widen(gate[j]);
@@ -161,12 +174,12 @@ void swiglu(long rows, long f, const bf16 *gate_up, bf16 *out, int threads) {
     }
 }
 
-void swiglu_backward(long rows, long f, const bf16 *gate_up, const bf16 *dout, bf16 *out, bf16 *d,
-                     long d_stride, int threads) {
+void swiglu_backward(long rows, long f, const number *gate_up, const number *dout, number *out,
+                     number *d, long d_stride, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++) {
-        const bf16 *gate = gate_up + i * 2 * f, *up = gate + f, *di = dout + i * f;
-        bf16 *o = out + i * f, *d_gate = d + i * d_stride, *d_up = d_gate + f;
+        const number *gate = gate_up + i * 2 * f, *up = gate + f, *di = dout + i * f;
+        number *o = out + i * f, *d_gate = d + i * d_stride, *d_up = d_gate + f;
 #pragma omp simd
         for (long j = 0; j < f; j++) {
             float g = widen(gate[j]), u = widen(up[j]), by = widen(di[j]);
@@ -180,21 +193,21 @@ void swiglu_backward(long rows, long f, const bf16 *gate_up, const bf16 *dout, b
 
 /* --- attention -------------------------------------------------------------------------------- */
 
-void gather(long count, const int64_t *places, const bf16 *x, long heads, long first, long groups,
-            long per_group, long size, bf16 *out, int threads) {
-    long bytes = per_group * size * sizeof(bf16);
+void gather(long count, const int64_t *places, const number *x, long heads, long first, long groups,
+            long per_group, long size, number *out, int threads) {
+    long bytes = per_group * size * sizeof(number);
 #pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
     for (long g = 0; g < groups; g++)
         for (long i = 0; i < count; i++) {
-            bf16 *o = out + (g * count + i) * per_group * size;
+            number *o = out + (g * count + i) * per_group * size;
             if (places[i] < 0) memset(o, 0, bytes);
             else memcpy(o, x + (places[i] * heads + first + g * per_group) * size, bytes);
         }
 }
 
-void put(long count, const int64_t *places, const bf16 *x, long groups, long per_group, long size,
-         bf16 *out, int threads) {
-    long bytes = per_group * size * sizeof(bf16), heads = groups * per_group;
+void put(long count, const int64_t *places, const number *x, long groups, long per_group, long size,
+         number *out, int threads) {
+    long bytes = per_group * size * sizeof(number), heads = groups * per_group;
 #pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
     for (long g = 0; g < groups; g++)
         for (long i = 0; i < count; i++)
@@ -204,7 +217,7 @@ void put(long count, const int64_t *places, const bf16 *x, long groups, long per
 }
 
 /* Each thread adds to tokens of its own, in the order of `places`. */
-void add_at(long count, const int64_t *places, const bf16 *x, long tokens, long heads, long first,
+void add_at(long count, const int64_t *places, const number *x, long tokens, long heads, long first,
             long groups, long per_group, long size, float *out, int threads) {
     long width = per_group * size;
 #pragma omp parallel num_threads(threads)
@@ -215,7 +228,7 @@ void add_at(long count, const int64_t *places, const bf16 *x, long tokens, long 
             for (long i = 0; i < count; i++) {
                 if (places[i] < low || places[i] >= high) continue;
                 float *o = out + (places[i] * heads + first + g * per_group) * size;
-                const bf16 *xi = x + (g * count + i) * width;
+                const number *xi = x + (g * count + i) * width;
 #pragma omp simd
                 for (long j = 0; j < width; j++) o[j] += widen(xi[j]);
             }
@@ -223,12 +236,12 @@ void add_at(long count, const int64_t *places, const bf16 *x, long tokens, long 
 }
 
 /* Row i of `rows` belongs to query i / per_group, of which there are `queries`, over and over. */
-void causal_softmax(long rows, long keys, long queries, long per_group, const bf16 *scores,
-                    const int32_t *seen, bf16 *out, int threads) {
+void causal_softmax(long rows, long keys, long queries, long per_group, const number *scores,
+                    const int32_t *seen, number *out, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++) {
-        const bf16 *z = scores + i * keys;
-        bf16 *o = out + i * keys;
+        const number *z = scores + i * keys;
+        number *o = out + i * keys;
         long n = seen[i / per_group % queries];
         float largest = -INFINITY, sum = 0;
         float e[n];
@@ -242,15 +255,15 @@ void causal_softmax(long rows, long keys, long queries, long per_group, const bf
         float by = 1.0f / sum;
 #pragma omp simd
         for (long j = 0; j < n; j++) o[j] = narrow(e[j] * by);
-        memset(o + n, 0, (keys - n) * sizeof(bf16));
+        memset(o + n, 0, (keys - n) * sizeof(number));
     }
 }
 
-void softmax_backward(long rows, long keys, const bf16 *p, bf16 *d, int threads) {
+void softmax_backward(long rows, long keys, const number *p, number *d, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++) {
-        const bf16 *pi = p + i * keys;
-        bf16 *di = d + i * keys;
+        const number *pi = p + i * keys;
+        number *di = d + i * keys;
         float inner = 0;
 #pragma omp simd reduction(+ : inner)
         for (long j = 0; j < keys; j++) inner += widen(pi[j]) * widen(di[j]);
@@ -261,10 +274,11 @@ void softmax_backward(long rows, long keys, const bf16 *p, bf16 *d, int threads)
 
 /* --- the head --------------------------------------------------------------------------------- */
 
-void vocabulary_softmax(long rows, long words, bf16 *z, float by, float *lse, long keep, int threads) {
+void vocabulary_softmax(long rows, long words, number *z, float by, float *lse, long keep,
+                        int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++) {
-        bf16 *zi = z + i * words;
+        number *zi = z + i * words;
         float largest = -INFINITY, sum = 0;
 #pragma omp simd reduction(max : largest)
         for (long j = 0; j < words; j++) largest = widen(zi[j]) > largest ? widen(zi[j]) : largest;
@@ -286,11 +300,53 @@ void vocabulary_softmax(long rows, long words, bf16 *z, float by, float *lse, lo
     }
 }
 
-void scale_rows(long rows, long words, bf16 *x, const float *by, int threads) {
+void scale_rows(long rows, long words, number *x, const float *by, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++) {
-        bf16 *xi = x + i * words;
+        number *xi = x + i * words;
 #pragma omp simd
         for (long j = 0; j < words; j++) xi[j] = narrow(widen(xi[j]) * by[i]);
+    }
+}
+
+/* --- the optimizer ---------------------------------------------------------------------------- */
+
+/* `sums` holds a double for every `block` numbers. */
+void squares(long count, long block, const number *x, double *sums, int threads) {
+    long blocks = (count + block - 1) / block;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long i = 0; i < blocks; i++) {
+        long from = i * block, to = from + block < count ? from + block : count;
+        double total = 0; /* in parts: a float loses digits over so many */
+        for (long part = from; part < to; part += 4096) {
+            long end = part + 4096 < to ? part + 4096 : to;
+            float sum = 0;
+#pragma omp simd reduction(+ : sum)
+            for (long j = part; j < end; j++) sum += widen(x[j]) * widen(x[j]);
+            total += sum;
+        }
+        sums[i] = total;
+    }
+}
+
+void adamw(long count, float *master, const number *gradient, float *first, float *second,
+           number *copy, float scale, float beta1, float beta2, float decay, float rate,
+           float second_scale, float eps, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (long from = 0; from < count; from += 4096) {
+        long to = from + 4096 < count ? from + 4096 : count;
+#pragma omp simd
+        for (long j = from; j < to; j++) {
+            float g = widen(gradient[j]) * scale;
+            float m = first[j] + (1.0f - beta1) * (g - first[j]);
+            float v = beta2 * second[j] + (1.0f - beta2) * g * g;
+            first[j] = m;
+            second[j] = v;
+            float decayed = master[j] - decay * master[j]; /* 1 - decay would round to 1 */
+            master[j] = decayed - rate * m / (sqrtf(v) * second_scale + eps);
+        }
+        if (!copy) continue;
+#pragma omp simd
+        for (long j = from; j < to; j++) copy[j] = narrow(master[j]);
     }
 }

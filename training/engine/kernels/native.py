@@ -1,12 +1,13 @@
-"""The kernels in C, for bfloat16 on a processor; plain.py says what each means.
+"""The kernels in C, for a processor; plain.py says what each means.
 
-`fused.c` is compiled once for each machine, into the user's cache. Where that is not possible
-(no compiler, nowhere to write) there is no library, and the plain kernels are used.
+`fused.c` is compiled once for each machine and dtype, into the user's cache. Where that is not
+possible (no compiler, nowhere to write) there is no library, and the plain kernels are used.
 """
 
 import ctypes
 import functools
 import hashlib
+import math
 import os
 import platform
 import shutil
@@ -17,24 +18,24 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from training.engine.kernels.plain import Rotation, Take
+from training.engine.kernels.plain import SUMMED, AdamW, Rotation, Take
 
 SOURCE = Path(__file__).with_name("fused.c")
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
-BF16 = torch.bfloat16
+DEFINES: dict[torch.dtype, tuple[str, ...]] = {torch.bfloat16: (), torch.float32: ("-DSINGLE",)}
 
 
 # --- building and loading -------------------------------------------------------------------------
 
 
 @functools.cache
-def library() -> ctypes.CDLL | None:
-    """The compiled kernels; None where they cannot be had."""
+def library(dtype: torch.dtype) -> ctypes.CDLL | None:
+    """The kernels compiled for numbers of `dtype`; None where they cannot be had."""
     with_what = c_compiler()
-    if with_what is None:
+    if with_what is None or dtype not in DEFINES:
         return None
     try:
-        return ctypes.CDLL(str(build(with_what)))
+        return ctypes.CDLL(str(build(with_what, dtype)))
     except (OSError, subprocess.SubprocessError):
         return None
 
@@ -44,9 +45,10 @@ def c_compiler() -> str | None:
     return shutil.which(named) if named else shutil.which("cc") or shutil.which("gcc")
 
 
-def build(compiler: str) -> Path:
+def build(compiler: str, dtype: torch.dtype) -> Path:
     """The library of this source for this processor, compiled unless it is there already."""
-    identity = hashlib.sha256(SOURCE.read_bytes() + f"{compiler} {FLAGS} {processor()}".encode())
+    flags = (*FLAGS, *DEFINES[dtype])
+    identity = hashlib.sha256(SOURCE.read_bytes() + f"{compiler} {flags} {processor()}".encode())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prefloop"
     built = folder / f"fused-{identity.hexdigest()[:24]}.so"
     if not built.exists():
@@ -55,7 +57,7 @@ def build(compiler: str) -> Path:
             partial = Path(work) / "fused.so"
             # OpenMP is torch's own, already loaded: two pools of threads would be in each
             # other's way. So nothing is linked here.
-            objects = [compiler, *FLAGS, "-fopenmp", "-fPIC", "-c", str(SOURCE), "-o", f"{work}/o"]
+            objects = [compiler, *flags, "-fopenmp", "-fPIC", "-c", str(SOURCE), "-o", f"{work}/o"]
             linked = [compiler, "-shared", f"{work}/o", "-o", str(partial)]
             for command in (objects, linked):
                 subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603
@@ -77,10 +79,11 @@ Address = ctypes.c_void_p
 Argument = Tensor | float | int | None | Address
 
 
-def call(name: str, *arguments: Argument) -> None:
-    """Run a kernel: tensors as their addresses, numbers as C's `long` or `float`."""
-    found = library()
-    assert found is not None
+def call(name: str, dtype: torch.dtype, *arguments: Argument) -> None:
+    """Run a kernel for `dtype`: tensors as their addresses, numbers as C's `long` or `float`."""
+    found = library(dtype)
+    if found is None:
+        raise ValueError(f"there are no kernels in C for {dtype}")
     getattr(found, name)(*map(as_c, arguments), ctypes.c_int(torch.get_num_threads()))
 
 
@@ -103,7 +106,7 @@ def add_norm(
     out = torch.empty(x.shape, dtype=dtype)
     n = take(*x.shape, dtype=dtype) if take else None
     r = x.new_empty(len(x), 1)
-    call("add_norm", *x.shape, x, p, gain, float(eps), out, n, r)
+    call("add_norm", dtype, *x.shape, x, p, gain, float(eps), out, n, r)
     return out, n, r
 
 
@@ -112,7 +115,7 @@ def add_norm_backward(
 ) -> Tensor:
     out = torch.empty_like(dout)
     sums = dgain.new_zeros(torch.get_num_threads(), len(dgain))
-    call("add_norm_backward", *dx.shape, dx, dout, n, r, gain, dgain, out, sums)
+    call("add_norm_backward", dout.dtype, *dx.shape, dx, dout, n, r, gain, dgain, out, sums)
     return out
 
 
@@ -122,14 +125,14 @@ def add_norm_backward(
 def rotate(qkv: Tensor, rotation: Rotation) -> None:
     cos, sin, turned, scaled, scale = rotation
     rows, heads, size = qkv.shape
-    call("rotate", rows, heads, turned, scaled, size, qkv, cos, sin, float(scale))
+    call("rotate", qkv.dtype, rows, heads, turned, scaled, size, qkv, cos, sin, float(scale))
 
 
 def rotate_back(d: Tensor, rotation: Rotation, dtype: torch.dtype) -> Tensor:
     cos, sin, turned, scaled, scale = rotation
     rows, heads, size = d.shape
     out = torch.empty(d.shape, dtype=dtype)
-    call("rotate_back", rows, heads, turned, scaled, size, d, cos, sin, float(scale), out)
+    call("rotate_back", dtype, rows, heads, turned, scaled, size, d, cos, sin, float(scale), out)
     return out
 
 
@@ -138,14 +141,14 @@ def rotate_back(d: Tensor, rotation: Rotation, dtype: torch.dtype) -> Tensor:
 
 def swiglu(gate_up: Tensor) -> Tensor:
     out = gate_up.new_empty(len(gate_up), gate_up.shape[1] // 2)
-    call("swiglu", *out.shape, gate_up, out)
+    call("swiglu", out.dtype, *out.shape, gate_up, out)
     return out
 
 
 def swiglu_backward(gate_up: Tensor, dout: Tensor, d_gate_up: Tensor) -> Tensor:
     out = torch.empty_like(dout)
     rows = Address(d_gate_up.data_ptr())  # they may lie apart
-    call("swiglu_backward", *out.shape, gate_up, dout, out, rows, d_gate_up.stride(0))
+    call("swiglu_backward", out.dtype, *out.shape, gate_up, dout, out, rows, d_gate_up.stride(0))
     return out
 
 
@@ -155,29 +158,29 @@ def swiglu_backward(gate_up: Tensor, dout: Tensor, d_gate_up: Tensor) -> Tensor:
 def gather(x: Tensor, places: Tensor, first: int, groups: int, per_group: int) -> Tensor:
     heads, size = x.shape[1:]
     out = x.new_empty(groups, len(places), per_group, size)
-    call("gather", len(places), places, x, heads, first, groups, per_group, size, out)
+    call("gather", x.dtype, len(places), places, x, heads, first, groups, per_group, size, out)
     return out
 
 
 def put(x: Tensor, places: Tensor, out: Tensor) -> None:
     groups, count, per_group, size = x.shape
-    call("put", count, places, x, groups, per_group, size, out)
+    call("put", x.dtype, count, places, x, groups, per_group, size, out)
 
 
 def add_at(x: Tensor, places: Tensor, first: int, into: Tensor) -> None:
     groups, count, per_group, size = x.shape
     tokens, heads = into.shape[:2]
-    call("add_at", count, places, x, tokens, heads, first, groups, per_group, size, into)
+    call("add_at", x.dtype, count, places, x, tokens, heads, first, groups, per_group, size, into)
 
 
 def causal_softmax(scores: Tensor, seen: Tensor, per_group: int, out: Tensor) -> None:
     keys = scores.shape[-1]
     rows = scores.numel() // keys
-    call("causal_softmax", rows, keys, seen.numel(), per_group, scores, seen, out)
+    call("causal_softmax", out.dtype, rows, keys, seen.numel(), per_group, scores, seen, out)
 
 
 def softmax_backward(p: Tensor, d: Tensor) -> None:
-    call("softmax_backward", p.numel() // p.shape[-1], p.shape[-1], p, d)
+    call("softmax_backward", p.dtype, p.numel() // p.shape[-1], p.shape[-1], p, d)
 
 
 # --- the head -------------------------------------------------------------------------------------
@@ -185,9 +188,37 @@ def softmax_backward(p: Tensor, d: Tensor) -> None:
 
 def vocabulary_softmax(z: Tensor, temperature: float, keep: bool) -> Tensor:
     lse = torch.empty(len(z))
-    call("vocabulary_softmax", *z.shape, z, 1.0 / temperature, lse, int(keep))
+    call("vocabulary_softmax", z.dtype, *z.shape, z, 1.0 / temperature, lse, int(keep))
     return lse
 
 
 def scale_rows(x: Tensor, by: Tensor) -> None:
-    call("scale_rows", *x.shape, x, by)
+    call("scale_rows", x.dtype, *x.shape, x, by)
+
+
+# --- the optimizer --------------------------------------------------------------------------------
+
+
+def squares(x: Tensor) -> Tensor:
+    sums = torch.empty(-(-len(x) // SUMMED), dtype=torch.float64)
+    call("squares", x.dtype, len(x), SUMMED, x, sums)
+    return sums.sum()
+
+
+def adamw(
+    master: Tensor, gradient: Tensor, moments: tuple[Tensor, Tensor], copy: Tensor, how: AdamW
+) -> None:
+    (beta1, beta2), step = how.betas, float(how.step)
+    call(
+        "adamw",
+        gradient.dtype,
+        len(master),
+        *(master, gradient, *moments, None if copy is master else copy),
+        1.0 / float(how.divisor),
+        beta1,
+        beta2,
+        how.lr * how.decay,
+        how.lr / (1.0 - beta1**step),
+        1.0 / math.sqrt(1.0 - beta2**step),
+        how.eps,
+    )

@@ -13,6 +13,8 @@ from torch.nn import functional as F
 Take = Callable[..., Tensor]  # take(*shape, dtype=…): memory for what a backward pass needs
 
 ROWS = 32  # rows of logits in float32 at one time
+PIECE = 2**19  # numbers updated at a time: weights, gradients and both moments fit the cache
+SUMMED = 2**18  # squares summed in float32; more would lose digits
 
 
 class Rotation(NamedTuple):
@@ -30,6 +32,17 @@ class Rotation(NamedTuple):
         by = torch.ones(self.turned, 1, device=self.cos.device)
         by[: self.scaled] = self.scale
         return self.cos[:, None] * by, self.sin[:, None] * by
+
+
+class AdamW(NamedTuple):
+    """What an update of weights is besides gradients and moments."""
+
+    lr: float
+    decay: float
+    betas: tuple[float, float]
+    eps: float
+    step: Tensor  # () float32, the update's number, from 1
+    divisor: Tensor  # () float32, of the gradients
 
 
 # --- norms ----------------------------------------------------------------------------------------
@@ -169,3 +182,42 @@ def scale_rows(x: Tensor, by: Tensor) -> None:
     for start in range(0, len(x), ROWS):
         rows = slice(start, start + ROWS)
         x[rows] = x[rows].float().mul_(by[rows, None])
+
+
+# --- the optimizer --------------------------------------------------------------------------------
+
+
+def squares(x: Tensor) -> Tensor:
+    """The sum of the squares of x (n,): () float64, summed piece by piece."""
+    total = torch.zeros((), dtype=torch.float64, device=x.device)
+    for start in range(0, len(x), SUMMED):
+        piece = x[start : start + SUMMED].float()
+        total += piece.dot(piece)
+    return total
+
+
+def adamw(
+    master: Tensor, gradient: Tensor, moments: tuple[Tensor, Tensor], copy: Tensor, how: AdamW
+) -> None:
+    """AdamW's update of `master` (n,) and both moments, float32; `copy`, which may be `master`
+    itself, follows in its own dtype."""
+    for start in range(0, len(master), PIECE):
+        piece = slice(start, start + PIECE)
+        torch._fused_adamw_(
+            [master[piece]],
+            [gradient[piece].to(torch.float32, copy=True)],  # is divided in place
+            [moments[0][piece]],
+            [moments[1][piece]],
+            [],
+            [how.step],
+            lr=how.lr,
+            beta1=how.betas[0],
+            beta2=how.betas[1],
+            weight_decay=how.decay,
+            eps=how.eps,
+            amsgrad=False,
+            maximize=False,
+            grad_scale=how.divisor,
+        )
+        if copy is not master:
+            copy[piece] = master[piece]

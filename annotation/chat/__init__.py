@@ -1,0 +1,1 @@
+"""Speaking to models for the people who chat with them."""

@@ -1,0 +1,19 @@
+"""The door through which every next item comes."""
+
+from django.contrib.auth.models import User
+
+from annotation.models import Assignment, Project
+from annotation.services import gold
+from annotation.services.limits import require_below_limits
+from annotation.services.retests import claim_retest
+
+
+def claim_turn(project: Project, annotator: User) -> Assignment | None:
+    """The next item for this person: training, hidden gold, a retest or the queue's.
+
+    None when nothing waits. Raises LimitReached where the person has answered as much as the
+    project lets one person; gold or a retest before an item of the queue may go past it by one.
+    """
+    require_below_limits(project, annotator)
+    turn = gold.claim_turn(project, annotator)
+    return turn and (claim_retest(project, annotator, turn) or turn)

@@ -1,0 +1,24 @@
+"""Addresses of review and adjudication, for reviewers."""
+
+from django.urls import path
+
+from annotation import views_review as views
+
+urlpatterns = [
+    path("projects/<slug:slug>/review/", views.review, name="review"),
+    path("projects/<slug:slug>/review/<int:pk>/", views.adjudicate, name="adjudicate"),
+    path("projects/<slug:slug>/review/<int:pk>/verdict/", views.verdict, name="verdict"),
+    path(
+        "projects/<slug:slug>/review/<int:pk>/comment/<uuid:key>/",
+        views.comment,
+        name="comment_on_answer",
+    ),
+    path("projects/<slug:slug>/review/<int:pk>/gold/", views.verdict_gold, name="verdict_gold"),
+    path("projects/<slug:slug>/review/gold/", views.gold, name="review_gold"),
+    path(
+        "projects/<slug:slug>/review/gold/<int:pk>/retire/",
+        views.gold_retire,
+        name="review_gold_retire",
+    ),
+    path("assignments/<uuid:key>/reply/", views.reply, name="reply"),
+]
