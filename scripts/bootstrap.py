@@ -31,6 +31,7 @@ import socket
 import subprocess
 import time
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
 from typing import IO, NoReturn
@@ -182,16 +183,18 @@ def die_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def session_members(session: int) -> list[int]:
-    """The living processes that were started below the leader of this session (Linux)."""
+def session_members(sessions: Collection[int], folder: Path) -> list[int]:
+    """The living processes of this data folder started below these sessions' leaders (Linux)."""
+    mark = f"PREFLOOP_DATA={folder}\0".encode()  # a leader's number may be somebody else's by now
     found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            fields = stat.read_text().rpartition(")")[2].split()  # state, ppid, pgrp, session, …
+            # after the name: state, ppid, pgrp, session, …
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) in sessions and mark in (process / "environ").read_bytes():
+                found.append(int(process.name))
         except OSError:
             continue  # it ended meanwhile
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(stat.parent.name))
     return found
 
 
@@ -202,6 +205,9 @@ class Server:
         self.folder, self.host, self.port = folder, host, port
         self.stopping = False
         self.process: subprocess.Popen[bytes] | None = None
+        # Of every supervisord there was: what a killed one leaves behind goes within seconds, and
+        # "Stopped." may be asked for before that.
+        self.sessions: set[int] = set()
         self.environment = os.environ | {
             "PREFLOOP_DATA": str(folder),
             "PREFLOOP_PYTHON": str(VENV_PYTHON),
@@ -235,6 +241,7 @@ class Server:
                 start_new_session=True,  # Ctrl-C reaches this process only, which passes it on
                 preexec_fn=die_with_parent,
             )
+        self.sessions.add(self.process.pid)
 
     def is_healthy(self) -> bool:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
@@ -287,7 +294,7 @@ class Server:
             self.process.kill()  # each process is on a leash and goes when its parent does
             self.process.wait()
         deadline = time.monotonic() + STRAGGLER_SECONDS
-        while (left := session_members(self.process.pid)) and time.monotonic() < deadline:
+        while (left := session_members(self.sessions, self.folder)) and time.monotonic() < deadline:
             time.sleep(0.2)  # a train worker's pool process puts the run it had back in the queue
         for pid in left:
             with contextlib.suppress(ProcessLookupError):

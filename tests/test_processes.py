@@ -18,8 +18,8 @@ pytestmark = [
 
 
 def back_seconds() -> float:
-    """The promise is for a machine that has the cores to keep it."""
-    return BACK_SECONDS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """The promise is for a machine that has nothing else to do; here other tests run beside it."""
+    return BACK_SECONDS * max(3.0, os.getloadavg()[0])
 
 
 def test_what_is_killed_comes_back_and_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
