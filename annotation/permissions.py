@@ -31,12 +31,12 @@ def roles_for(verb: str) -> list[str]:
     return [role.value for role in LADDER[LADDER.index(VERBS[verb]) :]]
 
 
-def membership_role(user: User | AnonymousUser, project: str = "pk") -> Subquery:
+def membership_role(user_id: int, project: str = "pk") -> Subquery:
     """The stored role as a column of a query that fetches the project anyway.
 
     `project` leads from its rows to the project's key.
     """
-    memberships = Membership.objects.filter(project=OuterRef(project), user=user.pk)
+    memberships = Membership.objects.filter(project=OuterRef(project), user=user_id)
     return Subquery(memberships.values("role")[:1])
 
 

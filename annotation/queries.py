@@ -17,6 +17,7 @@ from django.db.models import (
     F,
     OuterRef,
     Q,
+    QuerySet,
     Sum,
 )
 from django.db.models.functions import Coalesce
@@ -24,6 +25,7 @@ from django.http import Http404
 from django.utils.safestring import SafeString
 
 from annotation import permissions
+from annotation.compiled import Compiled
 from annotation.models import (
     Annotation,
     Assignment,
@@ -31,6 +33,7 @@ from annotation.models import (
     Item,
     ItemResponse,
     Project,
+    Tally,
 )
 from annotation.rendering import render
 from annotation.task_types import TASK_TYPES
@@ -44,10 +47,36 @@ SHOWN_MESSAGES = 3  # of a long conversation; what lies before is folded up
 # --- finding what an address names ----------------------------------------------------------------
 
 
+def _project(slug: str, user: int) -> QuerySet[Project]:
+    found = Project.objects.filter(slug=slug).select_related("gold_policy", "flow_policy")
+    return found.annotate(stored_role=permissions.membership_role(user))[:1]
+
+
+def _own(key: UUID, user: int) -> QuerySet[Assignment]:
+    own = Assignment.objects.filter(key=key, annotator=user).select_related("item__project")
+    return own.annotate(stored_role=permissions.membership_role(user, "item__project"))[:1]
+
+
+def _own_shown(key: UUID, user: int) -> QuerySet[Assignment]:
+    return _own(key, user).select_related("item__project", "item__prompt")
+
+
+def _leased(project: int, user: int) -> QuerySet[Assignment, UUID]:
+    leased = Assignment.objects.filter(
+        item__project=project, annotator=user, status=Assignment.Status.LEASED
+    )
+    return leased.order_by("claimed", "id").values_list("key", flat=True)
+
+
+PROJECT = Compiled(_project, slug=str, user=int)
+OWN = Compiled(_own, key=UUID, user=int)
+OWN_SHOWN = Compiled(_own_shown, key=UUID, user=int)
+LEASED = Compiled(_leased, project=int, user=int)
+
+
 def find_project(slug: str, user: User | AnonymousUser, verb: str) -> Project:
     """The project, if the user may `verb` in it; else Http404 or PermissionDenied."""
-    found = Project.objects.filter(slug=slug).select_related("gold_policy", "flow_policy")
-    project = found.annotate(stored_role=permissions.membership_role(user)).first()
+    project = PROJECT.first(slug=slug, user=user.pk) if user.pk else None
     if project is None:
         raise Http404("No such project.")
     role = permissions.effective_role(user, getattr(project, "stored_role", None))
@@ -60,13 +89,10 @@ def find_assignment(key: UUID, user: User, *, shown: bool = True) -> Assignment:
 
     To be `shown`, it needs its prompt too.
     """
-    own = Assignment.objects.filter(key=key, annotator=user).select_related("item__project")
-    if shown:
-        own = own.select_related("item__prompt")
-    found = own.annotate(stored_role=permissions.membership_role(user, "item__project")).first()
+    found = (OWN_SHOWN if shown else OWN).first(key=key, user=user.pk)
     if found is None:
         raise Http404("No such assignment.")
-    role = permissions.effective_role(user, found.stored_role)
+    role = permissions.effective_role(user, getattr(found, "stored_role", None))
     permissions.require_role(role, "annotate", found.item.project)
     return found
 
@@ -84,11 +110,8 @@ def open_assignments(project: Project, annotator: User) -> list[Assignment]:
 
 def left_open(project: Project, annotator: User, held: Collection[str]) -> Assignment | None:
     """The oldest of those whose key the browser does not hold already."""
-    leased = Assignment.objects.filter(
-        item__project=project, annotator=annotator, status=Assignment.Status.LEASED
-    ).order_by("claimed", "id")
-    keys = (key for key in leased.values_list("key", flat=True) if str(key) not in held)
-    key = next(keys, None)
+    leased = LEASED(project=project.pk, user=annotator.pk)
+    key = next((key for key in leased if str(key) not in held), None)
     return find_assignment(key, annotator) if key else None
 
 
@@ -149,17 +172,29 @@ class ItemCard:
         return self.messages[len(self.earlier) :]
 
 
+def _said(assignment: int) -> QuerySet[Annotation]:
+    answers = Annotation.objects.filter(assignment=assignment, kind=Annotation.Kind.ANSWER)
+    return answers.order_by("-revision")[:1]
+
+
+def _responses(item: int) -> QuerySet[ItemResponse]:
+    links = ItemResponse.objects.filter(item=item)
+    return links.order_by("position").select_related("response")
+
+
+SAID = Compiled(_said, assignment=int)
+RESPONSES = Compiled(_responses, item=int)
+
+
 def item_card(assignment: Assignment) -> ItemCard:
     """What the screen shows for this assignment; an answer taken back is filled in again."""
     item = assignment.item
     project = item.project
     task_type = TASK_TYPES[item.task_type]
     config = answer_config(item)
-    links = ItemResponse.objects.filter(item=item).order_by("position").select_related("response")
-    canonical = [link.response for link in links]
+    canonical = [link.response for link in RESPONSES(item=item.pk)]
     order = assignment.display_order
-    answers = Annotation.objects.filter(assignment=assignment.pk, kind=Annotation.Kind.ANSWER)
-    said = answers.order_by("-revision").first()
+    said = SAID.first(assignment=assignment.pk)
     initial: dict[str, Any] = {}
     if said is not None and said.answer is not None:
         initial = task_type.to_display(said.answer, order) | {"rationale": said.rationale}
@@ -220,6 +255,13 @@ class Progress:
         return self.done / self.total if self.total else 0.0
 
 
+TALLY = Compiled(
+    lambda project, user: Tally.objects.filter(project=project, annotator=user),
+    project=int,
+    user=int,
+)
+
+
 def progress(project: Project, user: User) -> Progress:
     """How far the project is. In a project of many items the counts may be 10 s old.
 
@@ -228,7 +270,7 @@ def progress(project: Project, user: User) -> Progress:
     to gold.
     """
     counts = _item_counts(project)
-    tally = project.tallies.filter(annotator=user).first()
+    tally = TALLY.first(project=project.pk, user=user.pk)
     retests = tally.retests if tally else 0
     gold = _gold_counts(project, user, retests, is_many=counts["items"] > MANY_ITEMS)
     counts |= {

@@ -239,6 +239,8 @@ def _can_change(annotation: Annotation) -> bool:
 
 def find_past_turn(project: Project, annotator: User, key: str) -> Assignment | None:
     """The person's answered assignment of this key, while its answer can still be changed."""
+    if not key:
+        return None
     try:
         said = _answers(project, annotator).filter(assignment__key=UUID(key))
     except ValueError:

@@ -154,7 +154,7 @@ def measure(web: Web, people: list[User], rounds: int) -> None:
     time.sleep(20)
     for browser in measured:
         browser.millis.clear()
-    cpu = web.cpu_seconds()
+    cpu, own_cpu = web.cpu_seconds(), time.process_time()
     hurried = [threading.Thread(target=in_a_row, args=(each, rounds)) for each in measured]
     began = time.monotonic()
     for thread in hurried:
@@ -162,11 +162,15 @@ def measure(web: Web, people: list[User], rounds: int) -> None:
     for thread in hurried:
         thread.join()
     seconds, cpu = time.monotonic() - began, web.cpu_seconds() - cpu
+    own_cpu = time.process_time() - own_cpu
     ended.set()
     for thread in crowd:
         thread.join()
     busy = os.getloadavg()[0]
-    say(f"load {busy:.1f} on {os.cpu_count()} cores; web processes: {cpu / seconds:.1f} cores")
+    say(
+        f"load {busy:.1f} on {os.cpu_count()} cores; web processes {cpu / seconds:.2f} cores,"
+        f" the people themselves {own_cpu / seconds:.2f}"
+    )
     failures = [each for browser in browsers for each in browser.failures]
     say(
         f"{MEASURED} people, {rounds} items each in {seconds:.0f} s; failures: {failures or 'none'}"

@@ -23,7 +23,7 @@ def place_now() -> int:
 
 
 def is_opted_out(
-    annotator: User, prompt: str = "prompt", project: str = "project"
+    annotator: User | int, prompt: str = "prompt", project: str = "project"
 ) -> models.Exists:
     """For a query of items: whether the annotator opted out of the prompt's category.
 

@@ -17,12 +17,14 @@ takes that back starts anew.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import chain, repeat
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
+from annotation.compiled import Compiled
 from annotation.models import Assignment, Bookmark, Item, Project, is_opted_out, place_now
 
 SECOND = 1_000_000  # of places, which are microseconds
@@ -82,6 +84,36 @@ ORDER BY lane.priority DESC, lane.lane DESC, lane.came_back DESC
 """
 
 
+def _spots(
+    count: int,
+    came_back: bool,
+    *,
+    project: int,
+    annotator: int,
+    lane: int,
+    priority: int,
+    place: int,
+    item: int,
+) -> QuerySet[Item, tuple[int, int, int | None, bool]]:
+    """Of the next items in a lane: place, key, the annotator's turn, whether opted out of."""
+    ahead = Item.objects.filter(
+        project=project, lane=lane, priority=priority, came_back=came_back, place__gte=place
+    )
+    behind = ahead.open().exclude(place=place, pk__lte=item)
+    # For EXISTS the planner might read all that the person ever saw.
+    turn = Assignment.objects.filter(item=OuterRef("pk"), annotator=annotator)
+    spots = behind.in_turn().annotate(
+        turn=Subquery(turn.values("pk")[:1]), is_unwanted=is_opted_out(annotator)
+    )
+    return spots.values_list("place", "pk", "turn", "is_unwanted")[:count]
+
+
+@cache
+def spots(count: int, came_back: bool) -> Compiled[tuple[int, int, int | None, bool]]:
+    numbers = dict.fromkeys(["project", "annotator", "lane", "priority", "place", "item"], int)
+    return Compiled(partial(_spots, count, came_back), **numbers)
+
+
 def ahead(project: Project, annotator: User) -> Iterator[list[int]]:
     """Open items that were never put to this person, in turn, a few ids at a time."""
     with connection.cursor() as cursor:
@@ -135,20 +167,14 @@ class Lane:
 
     def look(self, at: Spot, count: int) -> list[tuple[Spot, bool]]:
         """The next items behind a spot, and whether each was put to the annotator before."""
-        place, item_id = at
-        lane = Item.objects.filter(
-            project=self.project,
+        rows = spots(count, self.came_back)(
+            project=self.project.pk,
+            annotator=self.annotator.pk,
             lane=self.number,
             priority=self.priority,
-            came_back=self.came_back,
+            place=at[0],
+            item=at[1],
         )
-        behind = lane.open().filter(place__gte=place).exclude(place=place, pk__lte=item_id)
-        # For EXISTS the planner might read all that the person ever saw.
-        turn = Assignment.objects.filter(item=OuterRef("pk"), annotator=self.annotator)
-        spots = behind.in_turn().annotate(
-            turn=Subquery(turn.values("pk")[:1]), is_unwanted=is_opted_out(self.annotator)
-        )
-        rows = spots.values_list("place", "pk", "turn", "is_unwanted")[:count]
         # What the person opted out of is passed like what was seen.
         return [
             ((place, item_id), turn is not None or is_unwanted)

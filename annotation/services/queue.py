@@ -10,9 +10,10 @@ import hashlib
 import math
 import secrets
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -33,6 +34,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Coalesce, Greatest, Now
 from django.utils import timezone
 
+from annotation.compiled import Compiled, CompiledUpdate
 from annotation.models import (
     Annotation,
     AnswerComment,
@@ -88,9 +90,7 @@ def claim_next(project: Project, annotator: User) -> Assignment | None:
     """
     if project.is_archived:
         return None
-    held = Assignment.objects.filter(
-        item__project=project, annotator=annotator, status=Assignment.Status.LEASED
-    ).count()
+    held = len(HELD(project=project.pk, annotator=annotator.pk))
     if held >= MAX_HELD:
         raise TooManyOpen(f"You hold {held} open items. Answer or skip them first.")
     while True:
@@ -125,15 +125,15 @@ def _claim_one_of(ids: list[int], project: Project, annotator: User) -> Assignme
     not to fit any more, so each try is a transaction of its own, and one that waits names a single
     row: whoever waits holds nothing that somebody else could wait for.
     """
-    left = set(ids)
+    left = list(ids)
     while left:
-        items = Item.objects.filter(pk__in=left).open().in_turn()
         with transaction.atomic():
-            free = items.select_for_update(skip_locked=True, of=("self",))
-            item = _with_needs(free).first()
+            padded = dict(zip(OFFERED_NAMES, left + left[:1] * lanes.OFFERED, strict=False))
+            item = FREE.first(**padded)
             if item and (assignment := _claim(item, project, annotator)):
                 return assignment
         if item is None:
+            items = Item.objects.filter(pk__in=left).open().in_turn()
             busy = items.values_list("pk", flat=True).first()
             if busy is None:
                 return None
@@ -145,6 +145,16 @@ def _claim_one_of(ids: list[int], project: Project, annotator: User) -> Assignme
         if item is not None:
             left.remove(item.pk)
     return None
+
+
+def _held(project: int, annotator: int) -> QuerySet[Assignment, int]:
+    leased = Assignment.objects.filter(
+        item__project=project, annotator=annotator, status=Assignment.Status.LEASED
+    )
+    return leased.values_list("pk", flat=True)[:MAX_HELD]
+
+
+HELD = Compiled(_held, project=int, annotator=int)
 
 
 class Needs(TypedDict):
@@ -166,14 +176,30 @@ def _with_needs(items: ItemQuerySet) -> "QuerySet[WithAnnotations[Item, Needs]]"
     return cast("QuerySet[WithAnnotations[Item, Needs]]", annotated)
 
 
+def _free(**ids: int) -> "QuerySet[WithAnnotations[Item, Needs]]":
+    offered = Item.objects.filter(pk__in=list(ids.values())).open().in_turn()
+    return _with_needs(offered.select_for_update(skip_locked=True, of=("self",)))[:1]
+
+
+OFFERED_NAMES = [f"item_{n}" for n in range(lanes.OFFERED)]
+FREE = Compiled(_free, **dict.fromkeys(OFFERED_NAMES, int))
+TURNS = Compiled(
+    lambda item: Assignment.objects.filter(item=item).values_list("annotator", "slot"), item=int
+)
+
+
 def _claim(
     item: "WithAnnotations[Item, Needs]", project: Project, annotator: User
 ) -> Assignment | None:
     """Lease the locked item; None if it was put to the annotator meanwhile, in another tab."""
     item.project = project
-    turns = list(item.assignments.all())
-    assignment = next((turn for turn in turns if turn.annotator_id == annotator.pk), None)
-    if assignment is None:
+    turns = dict(TURNS(item=item.pk))
+    if annotator.pk in turns:
+        assignment = Assignment.objects.get(item=item, annotator=annotator)
+        if assignment.status != Assignment.Status.EXPIRED:
+            return None
+        assignment.item = item
+    else:
         seed = secrets.randbits(63)
         assignment = Assignment(
             item=item,
@@ -181,9 +207,7 @@ def _claim(
             display_seed=seed,
             display_order=shuffled(item.response_count, seed),
         )
-    elif assignment.status != Assignment.Status.EXPIRED:
-        return None
-    _take_slot(item, assignment, turns)
+    _take_slot(item, assignment, turns.values())
     assignment.lease_until = item.now + timedelta(seconds=project.lease_seconds)
     assignment.guideline_id = item.newest_guideline
     assignment.save()
@@ -214,14 +238,8 @@ def heartbeat(assignment: Assignment, active_seconds: float = 0.0, *, opened: bo
     A lease that ran out is taken up again while a slot is free; AssignmentLost when none is.
     """
     seconds = _bounded_seconds(active_seconds) or 0.0
-    changes: dict[str, Combinable] = {
-        "active_seconds": Greatest(F("active_seconds"), Value(seconds))
-    }
-    if opened:
-        changes["opened"] = Coalesce(F("opened"), Now())
-    leased = Assignment.objects.filter(pk=assignment.pk, status=Assignment.Status.LEASED)
-    alive = leased.update(lease_until=_lease_end(assignment.item.project), **changes)
-    if not alive:
+    lease = timedelta(seconds=assignment.item.project.lease_seconds)
+    if not BEATS[opened](assignment=assignment.pk, seconds=seconds, lease=lease):
         with transaction.atomic():
             item, current = _lock(assignment)
             if current.status == Assignment.Status.SKIPPED:
@@ -233,7 +251,25 @@ def heartbeat(assignment: Assignment, active_seconds: float = 0.0, *, opened: bo
                     )
                 _take_slot(item, current)
                 current.save(update_fields=["slot", "status", "lease_until"])
-        Assignment.objects.filter(pk=assignment.pk).update(**changes)
+        Assignment.objects.filter(pk=assignment.pk).update(**_heard(seconds, opened))
+
+
+def _heard(seconds: float, opened: bool) -> dict[str, Combinable]:
+    heard: dict[str, Combinable] = {"active_seconds": Greatest(F("active_seconds"), Value(seconds))}
+    return heard | ({"opened": Coalesce(F("opened"), Now())} if opened else {})
+
+
+def _beat(
+    opened: bool, *, assignment: int, seconds: float, lease: timedelta
+) -> tuple[QuerySet[Assignment], dict[str, Combinable]]:
+    leased = Assignment.objects.filter(pk=assignment, status=Assignment.Status.LEASED)
+    return leased, _heard(seconds, opened) | {"lease_until": _after(lease)}
+
+
+BEATS = {
+    opened: CompiledUpdate(partial(_beat, opened), assignment=int, seconds=float, lease=timedelta)
+    for opened in (False, True)
+}
 
 
 def save_draft(assignment: Assignment, draft: dict[str, object], version: int) -> int:
@@ -287,6 +323,21 @@ def release_stale(project: Project | None = None) -> int:
 # --- answering ----------------------------------------------------------------------------------
 
 
+SAY = CompiledUpdate(
+    lambda assignment, status, active_seconds: (
+        Assignment.objects.filter(pk=assignment),
+        {"status": status, "active_seconds": active_seconds, "draft": None},
+    ),
+    assignment=int,
+    status=str,
+    active_seconds=float,
+)
+REVISIONS = Compiled(
+    lambda assignment: Annotation.objects.filter(assignment=assignment).order_by("-revision"),
+    assignment=int,
+)
+
+
 @transaction.atomic
 def submit_answer(
     assignment: Assignment,
@@ -313,8 +364,9 @@ def submit_answer(
     if is_unstorable(rationale) or is_unstorable(submit_key):
         raise AnswerInvalid("rationale", "The text holds a character that cannot be stored.")
     item, current = _lock(assignment)
+    held = current.slot
     answer = checked_answer(item, len(current.display_order), answer)
-    revisions = list(current.annotations.order_by("-revision"))
+    revisions = REVISIONS(assignment=current.pk)
     known = next((each for each in revisions if each.submit_key == submit_key), None)
     if known is not None:
         if (known.answer, known.rationale) != (answer, rationale):
@@ -324,7 +376,7 @@ def submit_answer(
         raise NotAllowed("You have seen the researchers’ answer to this one, so yours stays.")
     if current.status in SAID and current.answer_comments.exists():
         raise NotAllowed("A reviewer has commented on this answer, so it stays. Reply instead.")
-    if current.status in SAID and not _can_still_change(current):
+    if current.status in SAID and revisions and not is_in_edit_window(revisions[0]):
         raise NotAllowed("You answered this more than 24 hours ago, so your answer stays as it is.")
     if current.status == Assignment.Status.SKIPPED:
         raise AssignmentLost("You skipped this item, so it was given to somebody else.")
@@ -339,7 +391,12 @@ def submit_answer(
         plan_retest(current)
     current.draft = None
     current.active_seconds = max(current.active_seconds, _bounded_seconds(seconds) or 0.0)
-    current.save(update_fields=["slot", "status", "draft", "active_seconds", "lease_until"])
+    if current.slot == held:
+        SAY(
+            assignment=current.pk, status=str(current.status), active_seconds=current.active_seconds
+        )
+    else:
+        current.save(update_fields=["slot", "status", "draft", "active_seconds", "lease_until"])
     said = _add_revision(
         current,
         revision=revisions[0].revision + 1 if revisions else 1,
@@ -472,14 +529,21 @@ def checked_answer(item: Item, responses: int, answer: Answer) -> Answer:
 # --- slots, leases, revisions: under the lock of the item ---------------------------------------
 
 
-def _lock(assignment: Assignment) -> tuple[Item, Assignment]:
-    """The item, locked, and the assignment as it is now."""
-    item = (
+LOCKED = Compiled(
+    lambda item: (
         Item.objects.select_for_update(of=("self",))
         .select_related("project__flow_policy", "named_batch")
-        .get(pk=assignment.item_id)
-    )
-    current = Assignment.objects.get(pk=assignment.pk)
+        .filter(pk=item)
+    ),
+    item=int,
+)
+CURRENT = Compiled(lambda assignment: Assignment.objects.filter(pk=assignment), assignment=int)
+
+
+def _lock(assignment: Assignment) -> tuple[Item, Assignment]:
+    """The item, locked, and the assignment as it is now."""
+    item = LOCKED.one(item=assignment.item_id)
+    current = CURRENT.one(assignment=assignment.pk)
     current.item = item
     return item, current
 
@@ -496,33 +560,40 @@ def is_in_edit_window(said: Annotation) -> bool:
     return said.created > timezone.now() - EDIT_WINDOW
 
 
-def _can_still_change(assignment: Assignment) -> bool:
-    newest = assignment.annotations.order_by("-revision").first()
-    return newest is None or is_in_edit_window(newest)
-
-
 def _is_training(item: Item) -> bool:
     if item.status != Item.Status.GOLD:
         return False
     return Gold.objects.filter(item=item, kind=Gold.Kind.TRAINING).exists()
 
 
+TAKE = CompiledUpdate(
+    lambda item, wanted, free: (
+        Item.objects.filter(pk=item),
+        {"answers_wanted": wanted, "open_slots": free},
+    ),
+    item=int,
+    wanted=int,
+    free=int,
+)
+
+
 def _take_slot(
-    item: Item, assignment: Assignment, turns: Iterable[Assignment] | None = None
+    item: Item, assignment: Assignment, held: Iterable[int | None] | None = None
 ) -> None:
     """Lease the smallest free slot; the caller saves the assignment. Gold grows one if need be.
 
-    `turns` are all the item's.
+    `held` are the slots of all the item's turns.
     """
     if item.status == Item.Status.GOLD and item.open_slots == 0:
         item.answers_wanted += 1
         item.open_slots += 1
-    held = {turn.slot for turn in (item.assignments.all() if turns is None else turns)}
-    assignment.slot = min(set(range(item.answers_wanted)) - held)
+    if held is None:
+        held = [slot for _, slot in TURNS(item=item.pk)]
+    assignment.slot = min(set(range(item.answers_wanted)).difference(held))
     assignment.status = Assignment.Status.LEASED
     _start_lease(item, assignment)
     item.open_slots -= 1
-    item.save(update_fields=["open_slots", "answers_wanted"])
+    TAKE(item=item.pk, wanted=item.answers_wanted, free=item.open_slots)
 
 
 def _free_slot(item: Item) -> None:
@@ -537,9 +608,11 @@ def _start_lease(item: Item, assignment: Assignment) -> None:
 
 
 def _lease_end(project: Project) -> Combinable:
-    return ExpressionWrapper(
-        Now() + Value(timedelta(seconds=project.lease_seconds)), output_field=DateTimeField()
-    )
+    return _after(timedelta(seconds=project.lease_seconds))
+
+
+def _after(time: timedelta) -> Combinable:
+    return ExpressionWrapper(Now() + Value(time), output_field=DateTimeField())
 
 
 def _count_answers(item: Item, annotator_id: int, change: int) -> None:
@@ -548,20 +621,48 @@ def _count_answers(item: Item, annotator_id: int, change: int) -> None:
     if item.status in (Item.Status.OPEN, Item.Status.PAUSED, Item.Status.COMPLETE):
         complete = item.answer_count >= item.answers_wanted
         item.status = Item.Status.COMPLETE if complete else item.waiting_status
-    item.save(update_fields=["answer_count", "status"])
-    mine = {"project_id": item.project_id, "annotator_id": annotator_id}
-    today = timezone.localdate()
+    COUNT(item=item.pk, answer_count=item.answer_count, status=str(item.status))
+    count_mine = partial(
+        TALLIES[change],
+        project=item.project_id,
+        annotator=annotator_id,
+        day=timezone.localdate(),
+        retests=change if is_retest else 0,
+    )
+    if not count_mine():
+        mine = Tally(project_id=item.project_id, annotator_id=annotator_id)
+        Tally.objects.bulk_create([mine], ignore_conflicts=True)
+        count_mine()
+
+
+def _tally(
+    change: int, *, project: int, annotator: int, day: date, retests: int
+) -> tuple[QuerySet[Tally], dict[str, Any]]:
     # What is taken back may be of an earlier day: then it was not counted in this one.
     of_today = Greatest(F("today") + change, 0)
-    counts = {
+    return Tally.objects.filter(project=project, annotator=annotator), {
         "answered": F("answered") + change,
-        "today": Case(When(day=today, then=of_today), default=Value(max(change, 0))),
-        "day": today,
-        "retests": F("retests") + (change if is_retest else 0),
+        "today": Case(When(day=day, then=of_today), default=Value(max(change, 0))),
+        "day": day,
+        "retests": F("retests") + retests,
     }
-    if not Tally.objects.filter(**mine).update(**counts):
-        Tally.objects.bulk_create([Tally(**mine)], ignore_conflicts=True)
-        Tally.objects.filter(**mine).update(**counts)
+
+
+COUNT = CompiledUpdate(
+    lambda item, answer_count, status: (
+        Item.objects.filter(pk=item),
+        {"answer_count": answer_count, "status": status},
+    ),
+    item=int,
+    answer_count=int,
+    status=str,
+)
+TALLIES = {
+    change: CompiledUpdate(
+        partial(_tally, change), project=int, annotator=int, day=date, retests=int
+    )
+    for change in (-1, 1)
+}
 
 
 def _add_revision(

@@ -1,0 +1,144 @@
+"""Compiled queries give what their querysets give, and keep nothing of an earlier call."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import connection, transaction
+from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet, Value
+from django.test.utils import CaptureQueriesContext
+
+from annotation.compiled import Compiled, CompiledUpdate
+from annotation.models import Assignment, Item, Project, Tally
+from tests.builders import make_assignment, make_item
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def of(project: int, place: int) -> QuerySet[Item]:
+    rows = Item.objects.filter(project=project, place__lte=place)
+    return rows.select_related("project", "prompt").order_by("place")
+
+
+ITEMS = Compiled(of, project=int, place=int)
+KEYS = Compiled(lambda **named: of(**named).values_list("key", "pk"), project=int, place=int)
+PLACES = Compiled(lambda project: of(project, 9).values_list("place", flat=True), project=int)
+
+
+@pytest.fixture
+def placed(project: Project) -> list[Item]:
+    items = [make_item(project, [f"one {n}", f"two {n}"]) for n in range(3)]
+    for place, item in enumerate(items):
+        Item.objects.filter(pk=item.pk).update(place=place)
+    return items
+
+
+def test_rows_are_those_of_the_queryset(project: Project, placed: list[Item]) -> None:
+    for place in (1, 0, 2):
+        values = {"project": project.pk, "place": place}
+        assert ITEMS(**values) == list(of(**values)) == placed[: place + 1]
+        assert KEYS(**values) == [(item.key, item.pk) for item in placed[: place + 1]]
+    assert PLACES(project=project.pk) == [0, 1, 2]
+    assert ITEMS(project=project.pk + 1, place=2) == []
+
+
+def test_what_was_joined_comes_with_it(project: Project, placed: list[Item]) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        found = ITEMS.one(project=project.pk, place=0)
+        assert (found.project, found.prompt) == (project, placed[0].prompt)
+    assert len(asked) == 1
+
+
+def test_none_and_the_only_one(project: Project, placed: list[Item]) -> None:
+    assert ITEMS.first(project=project.pk, place=-1) is None
+    with pytest.raises(ObjectDoesNotExist, match="place"):
+        ITEMS.one(project=project.pk, place=-1)
+
+
+def test_values_of_every_kind(project: Project, annotator: User, placed: list[Item]) -> None:
+    turn = make_assignment(placed[0], annotator)
+    fields: dict[str, tuple[type, Any, Any]] = {
+        "key": (uuid.UUID, turn.key, uuid.uuid4()),
+        "status": (str, "leased", "it's 100 % \\ \u05d0"),
+        "active_seconds": (float, 0.0, 0.5),
+        "claimed": (datetime, NOON, NOON + timedelta(microseconds=1)),
+        "display_seed": (int, turn.display_seed, 2**62),
+    }
+    Assignment.objects.filter(pk=turn.pk).update(claimed=NOON)
+    for field, (kind, right, wrong) in fields.items():
+        query = Compiled(
+            lambda value, field=field: Assignment.objects.filter(**{field: value}), value=kind
+        )
+        assert query(value=wrong) == []
+        assert query(value=right) == [turn], field
+        assert query(value=wrong) == []
+
+
+def test_an_update_says_how_many_rows(project: Project, annotator: User) -> None:
+    tally = Tally.objects.create(project=project, annotator=annotator, answered=2)
+    count = CompiledUpdate(
+        lambda person, more, day: (
+            Tally.objects.filter(annotator=person),
+            {"answered": F("answered") + more, "day": day},
+        ),
+        person=int,
+        more=int,
+        day=date,
+    )
+    for more in (1, 30_000):
+        assert count(person=annotator.pk, more=more, day=NOON.date()) == 1
+    assert count(person=annotator.pk + 1, more=5, day=NOON.date()) == 0
+    tally.refresh_from_db()
+    assert (tally.answered, tally.day) == (30_003, NOON.date())
+
+
+def test_an_update_by_a_time_span(project: Project, annotator: User, placed: list[Item]) -> None:
+    turn = make_assignment(placed[0], annotator)
+    Assignment.objects.filter(pk=turn.pk).update(claimed=NOON)
+    end = CompiledUpdate(
+        lambda turn, span: (
+            Assignment.objects.filter(pk=turn),
+            {
+                "lease_until": ExpressionWrapper(
+                    F("claimed") + Value(span), output_field=DateTimeField()
+                )
+            },
+        ),
+        turn=int,
+        span=timedelta,
+    )
+    for seconds in (90.5, 7200):
+        end(turn=turn.pk, span=timedelta(seconds=seconds))
+        turn.refresh_from_db()
+        assert turn.lease_until == NOON + timedelta(seconds=seconds)
+
+
+def test_rows_that_are_locked(project: Project, placed: list[Item]) -> None:
+    query = Compiled(lambda item: Item.objects.select_for_update().filter(pk=item), item=int)
+    for item in placed:
+        with transaction.atomic():
+            assert query.one(item=item.pk) == item
+
+
+def test_a_value_without_a_place_is_refused() -> None:
+    query = Compiled(lambda item, count: Item.objects.filter(pk=item)[:count], item=int, count=int)
+    with pytest.raises(TypeError, match="no place for count"):
+        query(item=1, count=1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_threads_share_it(project: Project, placed: list[Item]) -> None:
+    def look(place: int) -> list[Item]:
+        try:
+            return ITEMS(project=project.pk, place=place)
+        finally:
+            connection.close()
+
+    places = [0, 1, 2] * 10
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(look, places)) == [placed[: place + 1] for place in places]
