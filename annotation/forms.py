@@ -10,7 +10,7 @@ from django.contrib.auth.validators import UnicodeUsernameValidator
 
 from annotation.fields import LinesField
 from annotation.models import Membership, Project
-from annotation.services.queue import MAX_DRAFT_CHARS
+from annotation.services.leases import MAX_DRAFT_CHARS
 from annotation.task_types import TASK_TYPES
 from annotation.task_types.contract import BaseSettingsForm
 

@@ -150,7 +150,6 @@ class ItemCard:
     draft: Mapping[str, Any] | None
     draft_version: int
     active_seconds: float
-    lease_seconds: int
     warning: str  # the category that the annotator is warned of first; "" for none
 
     @property
@@ -223,7 +222,6 @@ def item_card(assignment: Assignment) -> ItemCard:
         draft=assignment.draft,
         draft_version=assignment.draft_version,
         active_seconds=assignment.active_seconds,
-        lease_seconds=project.lease_seconds,
         warning=item.prompt.category if item.prompt.category in project.harm_categories else "",
     )
 

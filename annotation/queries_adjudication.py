@@ -31,7 +31,7 @@ from annotation.permissions import role_of
 from annotation.pseudonyms import pseudonym
 from annotation.queries import ItemCard, ShownGuideline, answer_config, guideline, item_card
 from annotation.queries_people import in_words
-from annotation.services.queue import shuffled
+from annotation.services.claims import shuffled
 from annotation.task_types import TASK_TYPES, Answer
 from annotation.task_types.contract import BaseAnswerForm
 

@@ -27,9 +27,9 @@ from annotation.models import (
 )
 from annotation.queries_people import Verdicts, comments_about, in_words, verdicts
 from annotation.queries_retests import own_consistency
+from annotation.services.answers import is_in_edit_window
 from annotation.services.gold import outcomes
 from annotation.services.limits import Standing, standing
-from annotation.services.queue import is_in_edit_window
 from annotation.task_types import TASK_TYPES
 
 SHOWN = 50  # of the history, and of each list

@@ -1,5 +1,6 @@
 """All that people and programs change here; each function owns its transaction."""
 
+from annotation.services.answers import flag, skip, submit_answer, undo_last
 from annotation.services.asking import claim_turn
 from annotation.services.batches import (
     add_batch,
@@ -15,6 +16,7 @@ from annotation.services.batches import (
 )
 from annotation.services.building import Built, build_items
 from annotation.services.categories import rename_category, set_category, set_targets
+from annotation.services.claims import claim_item, claim_next, release_stale
 from annotation.services.content import (
     get_or_add_prompt,
     get_or_add_response,
@@ -52,6 +54,8 @@ from annotation.services.invitations import (
     mail_invitation,
     revoke_invitation,
 )
+from annotation.services.items import reopen_item, retire_item
+from annotation.services.leases import heartbeat, save_draft
 from annotation.services.limits import set_member_limits
 from annotation.services.logs import set_log_policy, take_records
 from annotation.services.opt_outs import choose_categories, opt_out
@@ -70,20 +74,6 @@ from annotation.services.projects import (
     new_guideline,
     remove_member,
     update_project,
-)
-from annotation.services.queue import (
-    claim_item,
-    claim_next,
-    flag,
-    heartbeat,
-    release_stale,
-    reopen_item,
-    retire_item,
-    save_draft,
-    set_priority,
-    skip,
-    submit_answer,
-    undo_last,
 )
 from annotation.services.review import (
     comment_on_answer,
@@ -170,7 +160,6 @@ __all__ = [
     "set_category",
     "set_log_policy",
     "set_policy",
-    "set_priority",
     "set_targets",
     "sign_out_everywhere",
     "set_batch_priority",
@@ -178,7 +167,6 @@ __all__ = [
     "set_flow_policy",
     "set_member_limits",
     "set_policy",
-    "set_priority",
     "settle_batches",
     "skip",
     "start_conversation",

@@ -24,9 +24,9 @@ from annotation.models import (
     Response,
     Turn,
 )
+from annotation.services.claims import claim_item
 from annotation.services.content import get_or_add_response, queue_item
 from annotation.services.errors import ContentInvalid
-from annotation.services.queue import claim_item
 from annotation.task_types import TASK_TYPES
 
 OVERDUE_SECONDS = 60  # without a sign of life from a worker

@@ -27,8 +27,8 @@ from annotation.models import (
     Source,
     text_hash,
 )
+from annotation.services.answers import submit_answer
 from annotation.services.errors import AnswerInvalid, ContentInvalid
-from annotation.services.queue import submit_answer
 from annotation.task_types import TASK_TYPES, Answer, TaskType
 
 ROLES = ("system", "user", "assistant")

@@ -20,6 +20,7 @@ from annotation.models import (
     Source,
     Turn,
 )
+from annotation.services.answers import submit_answer
 from annotation.services.chat_turns import (
     PEOPLE,
     UNDER_WAY,
@@ -31,6 +32,7 @@ from annotation.services.chat_turns import (
     reply_of,
     responses_of,
 )
+from annotation.services.claims import claim_item
 from annotation.services.content import (
     get_or_add_prompt,
     get_or_add_response,
@@ -45,7 +47,6 @@ from annotation.services.errors import (
     NotAllowed,
     SubmitConflict,
 )
-from annotation.services.queue import claim_item, submit_answer
 from annotation.task_types import Answer
 
 MAX_MESSAGE_CHARS = 20_000

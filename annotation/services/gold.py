@@ -2,7 +2,7 @@
 
 An item that becomes gold leaves the queue and the dataset: answers to it, also those given before,
 measure people and nothing else. It is asked of every annotator once. Its slots hold the invariant
-of Item by growing (services.queue): a turn at gold is an assignment like any other, so skipping,
+of Item by growing (services.slots): a turn at gold is an assignment like any other, so skipping,
 undoing, drafts and leases need no second code, and look alike from outside.
 
 `claim_turn` is the door in front of `claim_next`. It alone knows of gold when an item is given.
@@ -31,14 +31,11 @@ from annotation.models import (
     Qualification,
 )
 from annotation.permissions import role_of
+from annotation.services.answers import MAX_RATIONALE_CHARS
+from annotation.services.claims import claim_item, claim_next
 from annotation.services.errors import AnswerInvalid, NotAllowed
 from annotation.services.pauses import pause
-from annotation.services.queue import (
-    MAX_RATIONALE_CHARS,
-    claim_item,
-    claim_next,
-    is_unstorable,
-)
+from annotation.services.texts import is_unstorable
 from annotation.task_types import TASK_TYPES, Answer
 
 # --- what researchers do ------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from django.contrib.auth.models import User
 
 from annotation.models import Assignment, Bookmark, CategoryOptOut, Project
+from annotation.services.answers import skip
 from annotation.services.errors import NotAllowed
-from annotation.services.queue import skip
 
 SKIP_REASON = "Opted out of this category"
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from annotation.models import Comment, Pause, Project, Qualification
 from annotation.services.errors import AnswerInvalid, NotAllowed
-from annotation.services.queue import is_unstorable
+from annotation.services.texts import is_unstorable
 
 MAX_COMMENT_CHARS = 4_000
 MAX_COMMENTS_A_DAY = 50  # of an annotator; more is no conversation

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import Subquery
 
 from annotation.models import Assignment, Item, ItemResponse, Project, Retest, Tally
+from annotation.services.claims import claim_item
 from annotation.services.flow import flow_policy_of
-from annotation.services.queue import claim_item
 
 
 def claim_retest(project: Project, annotator: User, turn: Assignment) -> Assignment | None:

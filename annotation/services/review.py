@@ -9,16 +9,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from annotation.models import AnswerComment, Assignment, Flag, Gold, Item, Project, Verdict
+from annotation.services.answers import MAX_RATIONALE_CHARS, checked_answer
 from annotation.services.errors import AnswerInvalid, NotAllowed, SubmitConflict
 from annotation.services.gold import make_gold
+from annotation.services.items import reopen_item, retire_item
 from annotation.services.pauses import MAX_COMMENTS_A_DAY, clean_comment
-from annotation.services.queue import (
-    MAX_RATIONALE_CHARS,
-    checked_answer,
-    is_unstorable,
-    reopen_item,
-    retire_item,
-)
+from annotation.services.texts import is_unstorable
 from annotation.task_types import Answer
 
 FINISHED = (Assignment.Status.ANSWERED, Assignment.Status.EXTRA)

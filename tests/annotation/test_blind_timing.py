@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from annotation.models import Assignment, Project
-from annotation.services.queue import claim_item
+from annotation.services.claims import claim_item
 from tests.builders import make_item, make_prompt
 
 MODELS = ("canary_first", "canary_second")

@@ -18,7 +18,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from annotation import services
 from annotation.models import Assignment, Item, ItemResponse, Project, Prompt, Response, Retest
-from annotation.services.queue import shuffled
+from annotation.services.claims import shuffled
 from annotation.task_types import TASK_TYPES
 from tests.builders import make_item, make_member, make_prompt
 from training.models import Checkpoint, Run

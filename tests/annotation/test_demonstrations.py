@@ -16,7 +16,7 @@ from annotation.exports import raw
 from annotation.exports.rows import groups, judged_items
 from annotation.imports.jobs import import_file
 from annotation.models import Annotation, Assignment, Item, Project
-from annotation.services.queue import MAX_DRAFT_CHARS
+from annotation.services.leases import MAX_DRAFT_CHARS
 from tests.builders import (
     make_annotation,
     make_assignment,

@@ -9,7 +9,7 @@ from django.test import Client
 from annotation import services
 from annotation.forms import ProjectForm
 from annotation.models import Annotation, Project
-from annotation.services.queue import EDIT_WINDOW
+from annotation.services.answers import EDIT_WINDOW
 from annotation.task_types import TASK_TYPES
 from tests.builders import make_annotation, make_assignment, make_item, make_member
 

@@ -27,7 +27,7 @@ from annotation.models import (
 from annotation.queries_data import annotations_of
 from annotation.queries_gold import gold_page
 from annotation.services import gold as gold_services
-from annotation.services.queue import claim_item
+from annotation.services.claims import claim_item
 from tests.builders import make_annotation, make_item, make_member, make_prompt
 
 FIRST = {"strength": 2, "both_bad": False}

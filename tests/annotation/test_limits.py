@@ -13,7 +13,7 @@ from annotation import services
 from annotation.models import Membership, Project, Tally
 from annotation.queries_me import my_page
 from annotation.services import limits
-from annotation.services.queue import claim_item
+from annotation.services.claims import claim_item
 from tests.builders import make_item, make_member, make_project
 
 ANSWER = {"strength": 1, "both_bad": False}

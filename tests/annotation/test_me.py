@@ -10,7 +10,8 @@ from django.urls import reverse
 from annotation import services
 from annotation.models import Annotation, Assignment, Project
 from annotation.queries_me import monday, my_page
-from annotation.services.queue import EDIT_WINDOW, claim_item
+from annotation.services.answers import EDIT_WINDOW
+from annotation.services.claims import claim_item
 from tests.builders import make_annotation, make_assignment, make_item, make_member, make_prompt
 
 FIRST = {"strength": 2, "both_bad": False}
