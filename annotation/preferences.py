@@ -24,3 +24,9 @@ class Preference:
             raise ValueError("a preference needs two different responses")
         if not 0.0 <= self.p <= 1.0:
             raise ValueError(f"p must lie between 0 and 1, not {self.p}")
+
+    def oriented(self) -> tuple[tuple[int, int], float]:
+        """The pair with a < b, and p of its a: "b over a with 1 - p" says "a over b with p"."""
+        if self.a < self.b:
+            return (self.a, self.b), self.p
+        return (self.b, self.a), 1.0 - self.p

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import Http404
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -86,7 +86,7 @@ def gold_lines(project: Project) -> list[GoldLine]:
         .annotate(responses=Count("item__item_responses"))
     )
     said: defaultdict[int, list[bool]] = defaultdict(list)
-    for annotation in _current(Annotation.objects.filter(assignment__item__gold__in=golds)):
+    for annotation in _current().filter(assignment__item__gold__in=golds):
         if annotation.assignment.annotator_id != annotation.assignment.item.gold.created_by_id:
             said[annotation.assignment.item_id].append(agrees(annotation))
     flags: defaultdict[int, list[str]] = defaultdict(list)
@@ -115,20 +115,9 @@ def gold_lines(project: Project) -> list[GoldLine]:
     return lines
 
 
-def _current(annotations: QuerySet[Annotation]) -> QuerySet[Annotation]:
-    """The answers among them that count."""
-    later = Annotation.objects.filter(
-        assignment=OuterRef("assignment"), revision__gt=OuterRef("revision")
-    )
-    return (
-        annotations.filter(
-            ~Exists(later),
-            kind=Annotation.Kind.ANSWER,
-            assignment__status=Assignment.Status.ANSWERED,
-        )
-        .select_related("assignment__item__gold")
-        .defer("rationale")
-    )
+def _current() -> QuerySet[Annotation]:
+    said = Annotation.objects.current().select_related("assignment__item__gold")
+    return said.defer("rationale")
 
 
 def _candidates(project: Project) -> list[Candidate]:
@@ -138,7 +127,7 @@ def _candidates(project: Project) -> list[Candidate]:
     ).select_related("prompt")
     chosen = list(items.order_by("-answer_count", "id")[:SHOWN_CANDIDATES])
     labels: defaultdict[int, Counter[str]] = defaultdict(Counter)
-    for annotation in _current(Annotation.objects.filter(assignment__item__in=chosen)):
+    for annotation in _current().filter(assignment__item__in=chosen):
         item = annotation.assignment.item
         label = TASK_TYPES[item.task_type].agreement_label(annotation.answer or {})
         labels[item.pk][label] += 1

@@ -134,14 +134,7 @@ def my_page(project: Project, annotator: User) -> MyPage:
 
 def _answers_at(project: Project, annotator: User, moment: datetime) -> QuerySet[Annotation]:
     """The person's answers that stood at that moment, gold among them, whatever came later."""
-    later = Annotation.objects.filter(
-        assignment=OuterRef("assignment"),
-        revision__gt=OuterRef("revision"),
-        created__lt=moment,
-    )
-    return Annotation.objects.filter(
-        ~Exists(later),
-        created__lt=moment,
+    return Annotation.objects.newest(moment).filter(
         kind=Annotation.Kind.ANSWER,
         assignment__annotator=annotator,
         assignment__item__project=project,
@@ -151,17 +144,9 @@ def _answers_at(project: Project, annotator: User, moment: datetime) -> QuerySet
 def _answers(project: Project, annotator: User) -> QuerySet[Annotation]:
     """The person's answers that stand, gold among them; `is_discussed` where a reviewer has
     commented on one."""
-    later = Annotation.objects.filter(
-        assignment=OuterRef("assignment"), revision__gt=OuterRef("revision")
-    )
     comments = AnswerComment.objects.filter(assignment=OuterRef("assignment"))
-    return Annotation.objects.annotate(is_discussed=Exists(comments)).filter(
-        ~Exists(later),
-        kind=Annotation.Kind.ANSWER,
-        assignment__annotator=annotator,
-        assignment__status=Assignment.Status.ANSWERED,
-        assignment__item__project=project,
-    )
+    said = Annotation.objects.current().annotate(is_discussed=Exists(comments))
+    return said.filter(assignment__annotator=annotator, assignment__item__project=project)
 
 
 def _work(
@@ -191,17 +176,9 @@ def agreement_with_peers(project: Project, annotator: User, until: datetime) -> 
         .order_by("-id")[:COMPARED]
     )
     own = {annotation.assignment.item_id: annotation for annotation in mine}
-    later = Annotation.objects.filter(
-        assignment=OuterRef("assignment"), revision__gt=OuterRef("revision")
-    )
     others = (
-        Annotation.objects.filter(
-            ~Exists(later),
-            kind=Annotation.Kind.ANSWER,
-            assignment__status=Assignment.Status.ANSWERED,
-            assignment__item__in=list(own),
-            created__lt=until,
-        )
+        Annotation.objects.current()
+        .filter(assignment__item__in=list(own), created__lt=until)
         .exclude(assignment__annotator=annotator)
         .values_list("assignment__item_id", "answer")
     )

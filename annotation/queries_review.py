@@ -12,7 +12,6 @@ from django.db.models import Count, Exists, OuterRef, QuerySet
 from annotation.models import (
     Annotation,
     AnswerComment,
-    Assignment,
     Flag,
     Item,
     Project,
@@ -128,15 +127,7 @@ def _unread_replies() -> QuerySet[AnswerComment]:
 
 def current_answers(items: Collection[int]) -> QuerySet[Annotation]:
     """The answers to these items that count, oldest first."""
-    later = Annotation.objects.filter(
-        assignment=OuterRef("assignment"), revision__gt=OuterRef("revision")
-    )
-    return Annotation.objects.filter(
-        ~Exists(later),
-        kind=Annotation.Kind.ANSWER,
-        assignment__status=Assignment.Status.ANSWERED,
-        assignment__item__in=items,
-    ).order_by("id")
+    return Annotation.objects.current().filter(assignment__item__in=items).order_by("id")
 
 
 def next_item(project: Project, filters: Filters, item: Item) -> int | None:

@@ -5,12 +5,17 @@
 TEST_DATABASE_URL names the PostgreSQL server; without it a server on this machine that trusts
 local connections of the user `postgres` is used. Each run makes a database of its own and removes
 it. What had to be left out is said at the end, and why. PYTEST_WORKERS sets the processes.
+
+A test that drives a browser or whole processes (`browser`, `processes`) waits for them against the
+clock, beside other tests on a machine that may be shared. Where only such tests failed, each gets a
+second try with the machine to itself; that it needed one is said at the end, and is to be mended.
 """
 
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,7 +23,7 @@ import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL_SERVER = "postgres://postgres@127.0.0.1:5432/prefloop"
-NOTHING_CHOSEN = 5  # pytest's exit code when no test fits
+FAILED, NOTHING_CHOSEN = 1, 5  # pytest's exit codes when a test failed, and when none fits
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -47,42 +52,62 @@ def postgres_url() -> tuple[str, str]:
     return url, ""
 
 
-def pytest(arguments: list[str], database_url: str) -> int:
+def suite(arguments: list[str], database_url: str, notes: list[str]) -> int:
+    """pytest's exit code for these tests, those that were held up by others tried once more."""
+    with tempfile.TemporaryDirectory(prefix="prefloop-failed-") as memory:
+        status = pytest([*parallel(), *arguments], database_url, memory)
+        if status != FAILED:
+            return status
+        again = ["--last-failed", "--last-failed-no-failures", "none"]
+        others = [*again, "--collect-only", "-m", "not browser and not processes"]
+        if pytest(others, database_url, memory) != NOTHING_CHOSEN:
+            return status
+        print("\n== What failed, once more and by itself ==", flush=True)
+        status = pytest([*again, "-m", "browser or processes"], database_url, memory)
+        if status == 0:
+            notes.append("HELD UP: tests that failed beside others and passed alone; see above")
+        return status
+
+
+def parallel() -> list[str]:
+    workers = os.environ.get("PYTEST_WORKERS") or str(min(os.cpu_count() or 1, 8))
+    return ["-n", workers, "--dist", "loadgroup"] if workers != "1" else []
+
+
+def pytest(arguments: list[str], database_url: str, memory: str) -> int:
     environment = {name: text for name, text in os.environ.items() if name != "TEST_DATABASE_URL"}
     environment.setdefault("OMP_NUM_THREADS", "1")  # the processes share the cores
     if database_url:
         environment["TEST_DATABASE_URL"] = database_url
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={memory}", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment).returncode
 
 
 def main() -> int:
     chosen = sys.argv[1:]
-    workers = os.environ.get("PYTEST_WORKERS") or str(min(os.cpu_count() or 1, 8))
-    parallel = ["-n", workers, "--dist", "loadgroup"] if workers != "1" else []
     url, why_not = postgres_url()
-    left_out = []
+    notes: list[str] = []
     if not any(shutil.which(name) for name in BROWSERS):
-        left_out.append("the browser tests: install Chromium (Debian's package: chromium)")
+        notes.append("SKIPPED the browser tests: install Chromium (Debian's package: chromium)")
 
     print("== The suite on SQLite ==", flush=True)
-    status = pytest([*parallel, "-m", "not slow and not postgres", *chosen], "")
+    status = suite(["-m", "not slow and not postgres", *chosen], "", notes)
     if url:
         print("\n== What touches the database, on PostgreSQL ==", flush=True)
         # torch's own tests and the pages' looks do not change with the database, and `make run`
         # is tried with the database that it makes for itself
         selection = ["-m", "not slow and not browser", "--ignore", "tests/training/engine"]
         selection += ["--ignore", "tests/test_processes.py"]
-        second = pytest([*parallel, *selection, *chosen], url)
+        second = suite([*selection, *chosen], url, notes)
         if chosen and NOTHING_CHOSEN in (status, second):  # what was named fits one run only
             status = min(status, second)
         else:
             status = status or second
     else:
-        left_out.append(f"everything on PostgreSQL: {why_not}")
+        notes.append(f"SKIPPED everything on PostgreSQL: {why_not}")
 
-    for each in left_out:
-        print(f"SKIPPED {each}")
+    for each in notes:
+        print(each)
     print("All that ran passed." if status == 0 else "Some tests failed; see above.")
     return status
 

@@ -12,6 +12,7 @@ from tests.installation import SIGNS, START_SECONDS, Mains, running, wait_for
 BACK_SECONDS = 10  # what decisions promise after a SIGKILL
 GONE_SECONDS = 40
 pytestmark = [
+    pytest.mark.processes,
     pytest.mark.xdist_group("processes"),
     pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="reads Linux's /proc"),
 ]

@@ -33,7 +33,7 @@ class Said:
 
 def said(preferences: Iterable[Preference], calls: Iterable[tuple[int, bool]], label: str) -> Said:
     """What an answer says, brought to pairs a < b."""
-    prefers = {(min(p.a, p.b), max(p.a, p.b)): p.p if p.a < p.b else 1.0 - p.p for p in preferences}
+    prefers = dict(preference.oriented() for preference in preferences)
     return Said(prefers, {response: float(is_good) for response, is_good in calls}, label)
 
 

@@ -20,8 +20,7 @@ NOTHING = None  # the answer compares nothing: neither better nor equal
 
 def vote(preference: Preference) -> tuple[Pair, int]:
     """The pair with a < b, and 1 where a is better, -1 where b is, 0 where they are equal."""
-    p = preference.p if preference.a < preference.b else 1.0 - preference.p
-    pair = min(preference.a, preference.b), max(preference.a, preference.b)
+    pair, p = preference.oriented()
     return pair, (p > 0.5) - (p < 0.5)
 
 

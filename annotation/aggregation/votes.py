@@ -23,9 +23,7 @@ def merge_votes(preferences: Iterable[Preference]) -> list[Preference]:
     for vote in preferences:
         if vote.weight <= 0:
             continue
-        # "b over a with 1 - p" says the same as "a over b with p": bring all to a < b.
-        p = vote.p if vote.a < vote.b else 1.0 - vote.p
-        pair = (min(vote.a, vote.b), max(vote.a, vote.b))
+        pair, p = vote.oriented()
         votes[pair].append((vote.weight, p, vote.strength))
     merged = []
     for (a, b), cast in sorted(votes.items()):

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from datetime import date
+from datetime import date, datetime
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -313,6 +313,23 @@ class Tally(models.Model):
         return self.today if self.day == day else 0
 
 
+class AnnotationQuerySet(models.QuerySet["Annotation"]):
+    def newest(self, until: datetime | None = None) -> "AnnotationQuerySet":
+        """The last revision of each assignment, or the one that was its last at that moment."""
+        later = Annotation.objects.filter(
+            assignment=models.OuterRef("assignment"), revision__gt=models.OuterRef("revision")
+        )
+        if until is None:
+            return self.filter(~models.Exists(later))
+        return self.filter(~models.Exists(later.filter(created__lt=until)), created__lt=until)
+
+    def current(self) -> "AnnotationQuerySet":
+        """The answers that count."""
+        return self.newest().filter(
+            kind=Annotation.Kind.ANSWER, assignment__status=Assignment.Status.ANSWERED
+        )
+
+
 class Annotation(models.Model):
     """One revision of an answer, in canonical order. Rows are added, never changed.
 
@@ -335,6 +352,8 @@ class Annotation(models.Model):
     seconds = models.FloatField(null=True, blank=True, help_text="Focused seconds on the screen.")
     guideline = models.ForeignKey(Guideline, models.PROTECT, null=True, blank=True)
     created = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = AnnotationQuerySet.as_manager()
 
     class Meta:
         ordering = ["assignment_id", "revision"]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from annotation.aggregation.gold import GoldAgreement
@@ -229,17 +229,10 @@ def outcomes(
     With `until` it is what stood at that moment: an answer sent again later changes nothing, else
     the figure would tell which items are gold.
     """
-    later = Annotation.objects.filter(
-        assignment=OuterRef("assignment"), revision__gt=OuterRef("revision")
-    )
-    stands = Q(assignment__status=Assignment.Status.ANSWERED)
-    if until is not None:
-        later = later.filter(created__lt=until)
-        stands = Q(created__lt=until)
+    rows = Annotation.objects
     said = (
-        Annotation.objects.filter(
-            ~Exists(later),
-            stands,
+        (rows.current() if until is None else rows.newest(until))
+        .filter(
             kind=Annotation.Kind.ANSWER,
             assignment__annotator=annotator,
             assignment__item__project=project,

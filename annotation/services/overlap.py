@@ -9,10 +9,8 @@ A slot that was added and that nobody has taken yet is taken back when it lost i
 answer below it was withdrawn, or was changed so that all agree now.
 """
 
-from django.db.models import F, OuterRef, Subquery
-
 from annotation.aggregation.majority import agree
-from annotation.models import Annotation, Assignment, FlowPolicy, Item, place_now
+from annotation.models import Annotation, FlowPolicy, Item, place_now
 from annotation.task_types import TASK_TYPES
 
 
@@ -48,14 +46,8 @@ def _change(item: Item, slots: int) -> None:
 
 
 def _agree(item: Item, policy: FlowPolicy) -> bool:
-    newest = Annotation.objects.filter(assignment=OuterRef("assignment")).order_by("-revision")
-    said = Annotation.objects.filter(
-        assignment__item=item,
-        assignment__status=Assignment.Status.ANSWERED,
-        kind=Annotation.Kind.ANSWER,
-        revision=Subquery(newest.values("revision")[:1]),
-    ).annotate(shown=F("assignment__display_order"))
+    said = Annotation.objects.current().filter(assignment__item=item)
     preferences = TASK_TYPES[item.task_type].preferences
-    rows = said.values_list("answer", "shown")
+    rows = said.values_list("answer", "assignment__display_order")
     answers = [preferences(answer or {}, len(shown)) for answer, shown in rows]
     return agree(answers, policy.agree_share)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.processes
+
 WORKER = Path(__file__).with_name("lonely_worker.py")
 
 

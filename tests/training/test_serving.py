@@ -21,6 +21,8 @@ from training import serving
 from training.models import Checkpoint
 from training.serving import Child, Keeper
 
+pytestmark = pytest.mark.processes
+
 # Stands for the engine where only the keeping is tested: a port, and then nothing until the end.
 SPEAK = 'import sys; print(\'{"port": 9, "model": "m"}\', flush=True); sys.stdin.read()'
 SPEAKING = [sys.executable, "-c", SPEAK]

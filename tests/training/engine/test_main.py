@@ -6,8 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.training.engine import runs
 from training.engine.rundir import RunDir
+
+pytestmark = pytest.mark.processes
 
 ROWS = runs.random_rows(12)
 LONG = {"epochs": 1000, "batch_size": 2, "learning_rate": 1e-4, "checkpoint_every": 0}

@@ -16,6 +16,8 @@ from training.engine.data import prompt_ids
 from training.engine.generation import Generated, generate
 from training.engine.modeling import load_policy, load_tokenizer
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[3]
 MESSAGES = [{"role": "user", "content": "Yes, no?"}]
 
