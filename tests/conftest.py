@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -11,6 +12,10 @@ from pytest_django import Settings
 from annotation.models import Membership, Project
 from tests.builders import PASSWORD, make_member, make_project
 from training import runner
+
+# How long an example takes is for benchmarks: here other tests run beside it.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
 
 
 @pytest.fixture(autouse=True)
