@@ -94,10 +94,11 @@ def main() -> int:
     status = suite(["-m", "not slow and not postgres", *chosen], "", notes)
     if url:
         print("\n== What touches the database, on PostgreSQL ==", flush=True)
-        # torch's own tests and the pages' looks do not change with the database, and `make run`
-        # is tried with the database that it makes for itself
-        selection = ["-m", "not slow and not browser", "--ignore", "tests/training/engine"]
-        selection += ["--ignore", "tests/test_processes.py"]
+        # torch's own tests, the pages' looks and who may see them do not change with the database,
+        # and `make run` is tried with the database that it makes for itself
+        selection = ["-m", "not slow and not browser"]
+        for left_out in ("training/engine", "test_matrix.py", "test_processes.py"):
+            selection += ["--ignore", f"tests/{left_out}"]
         second = suite([*selection, *chosen], url, notes)
         if chosen and NOTHING_CHOSEN in (status, second):  # what was named fits one run only
             status = min(status, second)
