@@ -39,7 +39,16 @@ class Annotator:
         self.failures: list[str] = []  # answers of 500 and above
 
     def open(self) -> None:
-        status, _ = self.request("GET", f"/projects/{self.slug}/annotate/")
+        """Load the page, and load it again where the process that had it was killed."""
+        while True:
+            try:
+                status, _ = self.request("GET", f"/projects/{self.slug}/annotate/")
+            except (OSError, http.client.HTTPException):
+                self.retries += 1
+                if self.ended.wait(RETRY_SECONDS):
+                    return
+            else:
+                break
         if status != 200 or settings.CSRF_COOKIE_NAME not in self.cookies:
             raise RuntimeError(f"The annotator's page answered {status}.")
 
