@@ -154,7 +154,7 @@ def undo_last(project: Project, annotator: User) -> Assignment | None:
 
     The slot is kept and the lease starts afresh. None when there is nothing to take back: answers
     to training items stay, because the researchers' answer was shown, and so do those that a
-    reviewer has commented on.
+    reviewer has commented on. Raises NotAllowed where it was given before EDIT_WINDOW.
     """
     newest = (
         Annotation.objects.filter(
@@ -175,6 +175,8 @@ def undo_last(project: Project, annotator: User) -> Assignment | None:
         raise NotAllowed("A reviewer has commented on this answer, so it stays. Reply instead.")
     if current.status not in SAID:
         return current  # a second click: the first one has taken it back
+    if not is_in_edit_window(newest):
+        raise NotAllowed("You gave your last answer more than 24 hours ago, so it stays as it is.")
     if current.status == Assignment.Status.ANSWERED:
         count_answers(item, current.annotator_id, -1)
         current.status = Assignment.Status.LEASED

@@ -65,10 +65,18 @@ def test_a_late_answer_kept_as_extra_cannot_be_changed_for_ever_either(project: 
 
 def test_what_was_taken_back_is_answered_anew(project: Project, annotator: User) -> None:
     make_annotation(make_item(project), annotator)
-    grow_older(2 * EDIT_WINDOW)
     turn = services.undo_last(project, annotator)
     assert turn is not None
+    grow_older(2 * EDIT_WINDOW)
     assert services.submit_answer(turn, answer=SECOND, submit_key="anew").revision == 3
+
+
+def test_what_was_said_long_ago_is_not_taken_back(project: Project, annotator: User) -> None:
+    make_annotation(make_item(project), annotator)
+    grow_older(EDIT_WINDOW)
+    with pytest.raises(services.NotAllowed, match="more than 24 hours ago"):
+        services.undo_last(project, annotator)
+    assert Annotation.objects.get().kind == Annotation.Kind.ANSWER
 
 
 def test_screen_and_api_say_so(project: Project, annotator: User, browser: Client) -> None:
