@@ -10,17 +10,9 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.core.cache import caches
 from django.db.models import (
-    Count,
-    Exists,
-    F,
-    OuterRef,
-    Q,
     QuerySet,
-    Sum,
 )
-from django.db.models.functions import Coalesce
 from django.http import Http404
 from django.utils.safestring import SafeString
 
@@ -33,15 +25,11 @@ from annotation.models import (
     Item,
     ItemResponse,
     Project,
-    Tally,
 )
 from annotation.rendering import render
 from annotation.task_types import TASK_TYPES
 from annotation.task_types.contract import BaseAnswerForm
 
-MANY_ITEMS = 20_000
-COUNTS_SECONDS = 10  # that counts of many items are kept: all of them alike, gold included
-OUT_OF_QUEUE = (Item.Status.RETIRED, Item.Status.GOLD, Item.Status.RETEST)
 SHOWN_MESSAGES = 3  # of a long conversation; what lies before is folded up
 
 # --- finding what an address names ----------------------------------------------------------------
@@ -236,84 +224,6 @@ def answer_form(assignment: Assignment, data: Mapping[str, Any]) -> BaseAnswerFo
     item = assignment.item
     form = TASK_TYPES[item.task_type].AnswerForm
     return form(data, config=answer_config(item), responses=len(assignment.display_order))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Answers given and wanted in the project (retired items left out), and this person's own."""
-
-    done: int
-    total: int
-    mine: int
-    open_items: int
-    items: int
-
-    @property
-    def share(self) -> float:
-        return self.done / self.total if self.total else 0.0
-
-
-TALLY = Compiled(
-    lambda project, user: Tally.objects.filter(project=project, annotator=user),
-    project=int,
-    user=int,
-)
-
-
-def progress(project: Project, user: User) -> Progress:
-    """How far the project is. In a project of many items the counts may be 10 s old.
-
-    Retests that the person answered count as answers. Gold counts to each person as if it were one
-    more item wanting one answer: a figure that stood still after an answer would tell that it was
-    to gold.
-    """
-    counts = _item_counts(project)
-    tally = TALLY.first(project=project.pk, user=user.pk)
-    retests = tally.retests if tally else 0
-    gold = _gold_counts(project, user, retests, is_many=counts["items"] > MANY_ITEMS)
-    counts |= {
-        "done": counts["done"] + gold["done"],
-        "total": counts["total"] + gold["asked"],
-    }
-    counts["total"] = max(counts["total"], counts["done"])
-    return Progress(mine=tally.answered if tally else 0, **counts)
-
-
-def _gold_counts(project: Project, user: User, retests: int, *, is_many: bool) -> dict[str, int]:
-    # As old as the other counts: one that is quicker would tell gold by that.
-    key = f"gold_counts:{project.pk}:{user.pk}"
-    known: dict[str, int] | None = caches["process"].get(key) if is_many else None
-    if known is not None:
-        return known
-    answered = Assignment.objects.filter(
-        item=OuterRef("pk"), annotator=user, status=Assignment.Status.ANSWERED
-    )
-    counts: dict[str, int] = project.items.filter(status=Item.Status.GOLD).aggregate(
-        asked=Count("id"), done=Count("id", filter=Exists(answered))
-    )
-    counts["done"] += retests
-    if is_many:
-        caches["process"].set(key, counts, timeout=COUNTS_SECONDS)
-    return counts
-
-
-def _item_counts(project: Project) -> dict[str, int]:
-    # Counting a million items takes 0.2 s: too long for each answer to wait for, and too much for a
-    # machine to do all the time.
-    key = f"item_counts:{project.pk}"
-    known: dict[str, int] | None = caches["process"].get(key)
-    if known is not None:
-        return dict(known)
-    counts: dict[str, int] = project.items.exclude(status__in=OUT_OF_QUEUE).aggregate(
-        done=Coalesce(Sum("answer_count"), 0),
-        # Without what was added where people disagree: it would tell them that they do.
-        total=Coalesce(Sum(F("answers_wanted") - F("overlap_added")), 0),
-        open_items=Count("id", filter=Q(status=Item.Status.OPEN)),
-        items=Count("id"),
-    )
-    if counts["items"] > MANY_ITEMS:
-        caches["process"].set(key, counts, timeout=COUNTS_SECONDS)
-    return counts
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from annotation.models import (
     Prompt,
     Tally,
 )
-from annotation.queries import OUT_OF_QUEUE
+from annotation.queries_progress import OUT_OF_QUEUE
 
 NOT_ASKED_OF_ALL = (Item.Status.GOLD, Item.Status.RETEST)
 

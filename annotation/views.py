@@ -15,7 +15,14 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation import queries, queries_invitations, queries_me, queries_projects, services
+from annotation import (
+    queries,
+    queries_invitations,
+    queries_me,
+    queries_progress,
+    queries_projects,
+    services,
+)
 from annotation.forms import (
     FLAG_REASONS,
     SKIP_REASONS,
@@ -91,7 +98,7 @@ def annotate(request: SignedIn, slug: str) -> HttpResponse:
     context = {
         "project": project,
         "section": "annotate",
-        "progress": queries.progress(project, request.user),
+        "progress": queries_progress.progress(project, request.user),
         "guideline": queries.guideline(project),
         "skip_reasons": SKIP_REASONS,
         "flag_reasons": FLAG_REASONS,
@@ -196,7 +203,7 @@ def heartbeat(request: SignedIn, key: UUID) -> HttpResponse:
     services.heartbeat(assignment, form.cleaned_data["active_seconds"], opened=is_opened)
     if not is_opened:
         return JsonResponse({})
-    now = queries.progress(assignment.item.project, request.user)
+    now = queries_progress.progress(assignment.item.project, request.user)
     return JsonResponse({"progress": {"done": now.done, "total": now.total, "mine": now.mine}})
 
 
@@ -216,7 +223,7 @@ def project(request: SignedIn, slug: str) -> HttpResponse:
     context = {
         "project": project,
         "section": "overview",
-        "progress": queries.progress(project, request.user),
+        "progress": queries_progress.progress(project, request.user),
         "open_to_me": queries_projects.open_to(project, request.user),
         "guideline": queries.guideline(project),
     }

@@ -243,7 +243,11 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
     # For what annotators wait on: it must not need Redis.
-    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "process"},
+    "process": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "LOCATION": "process",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
 }
 # The row is the truth; a message carries an id, is acknowledged early and is never needed.
 CELERY_BROKER_URL = REDIS_URL or "spool://localhost"  # a folder of messages: config/spool.py

@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.auth.models import User
 
-from annotation import queries, services
+from annotation import queries_progress, services
 from annotation.models import Annotation, Assignment, Item, Project
 from tests.builders import make_annotation, make_assignment, make_item, make_member
 
@@ -144,9 +144,9 @@ def test_nobody_learns_from_the_figures_that_others_disagree(
 ) -> None:
     item = make_item(asks_more)
     make_annotation(item, strength=2)
-    before = queries.progress(asks_more, annotator)
+    before = queries_progress.progress(asks_more, annotator)
     make_annotation(item, annotator, strength=-2)
-    after = queries.progress(asks_more, annotator)
+    after = queries_progress.progress(asks_more, annotator)
     assert (before.done, before.total) == (1, 2)
     assert (after.done, after.total) == (2, 2)
 

@@ -7,12 +7,13 @@ from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.cache import caches
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from annotation import queries, queries_projects, services
+from annotation import queries, queries_progress, queries_projects, services
 from annotation.models import Assignment, Item, Project, Response
 from tests.builders import (
     make_annotation,
@@ -162,7 +163,7 @@ def test_progress_counts_answers_and_leaves_retired_items_out(
     make_annotation(item, annotator)
     make_item(project)
     services.retire_item(make_item(project))
-    assert queries.progress(project, annotator) == queries.Progress(
+    assert queries_progress.progress(project, annotator) == queries_progress.Progress(
         done=1, total=3, mine=1, open_items=2, items=2
     )
 
@@ -173,19 +174,56 @@ def test_a_project_of_many_items_is_not_counted_for_every_answer(
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    monkeypatch.setattr(queries, "MANY_ITEMS", 1)
+    monkeypatch.setattr(queries_progress, "MANY_ITEMS", 1)
     make_annotation(make_item(project), annotator)
     make_item(project)
-    before = queries.progress(project, annotator)
+    before = queries_progress.progress(project, annotator)
     make_annotation(make_item(project), annotator)
     with django_assert_num_queries(1):
-        after = queries.progress(project, annotator)
+        after = queries_progress.progress(project, annotator)
     assert (before.done, after.done) == (1, 1)
     assert (before.mine, after.mine) == (1, 2)
 
 
+def test_one_counts_anew_while_others_go_by_the_old_counts(
+    project: Project, annotator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"MANY_ITEMS": 0, "KEPT_SECONDS": 0.0, "KEPT_TIMES": 0}.items():
+        monkeypatch.setattr(queries_progress, name, value)
+    make_item(project)
+    assert queries_progress.progress(project, annotator).items == 1
+    make_item(project)
+    counting = f"item_counts:{project.pk}:counting"
+    caches["process"].set(counting, True)  # by another thread
+    assert queries_progress.progress(project, annotator).items == 1
+    caches["process"].delete(counting)
+    assert queries_progress.progress(project, annotator).items == 2
+    make_item(project)
+    assert queries_progress.progress(project, annotator).items == 3
+
+
+def test_gold_is_counted_when_the_items_are(
+    project: Project, annotator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the figure would move by itself after an answer to gold, and tell it by that."""
+    monkeypatch.setattr(queries_progress, "MANY_ITEMS", 0)
+    plain, gold = make_item(project), make_item(project)
+    services.make_gold(
+        gold, kind="hidden", answer={"strength": 1, "both_bad": False}, reason="It is right."
+    )
+    before = queries_progress.progress(project, annotator)
+    turn = services.claim_item(gold, annotator)
+    assert turn is not None
+    services.submit_answer(turn, answer={"strength": 1, "both_bad": False}, submit_key="gold")
+    make_annotation(plain, annotator)
+    after = queries_progress.progress(project, annotator)
+    assert (before.done, before.total) == (after.done, after.total) == (0, 2)
+    monkeypatch.setattr(queries_progress.time, "monotonic", lambda: 1e9)  # much later
+    assert queries_progress.progress(project, annotator).done == 2
+
+
 def test_progress_of_an_empty_project_is_zero(project: Project, annotator: User) -> None:
-    assert queries.progress(project, annotator).share == 0.0
+    assert queries_progress.progress(project, annotator).share == 0.0
 
 
 def test_home_lists_the_users_projects_in_one_query(

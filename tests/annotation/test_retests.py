@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from annotation import queries, services
+from annotation import queries, queries_progress, services
 from annotation.exports.rows import judged_items
 from annotation.exports.writer import write_export
 from annotation.imports import raw as raw_import
@@ -191,7 +191,7 @@ def test_no_count_of_the_project_knows_of_it(
 ) -> None:
     overview = project_overview(project)
     assert (overview.items, overview.answers, overview.answers_wanted) == (5, 3, 5)
-    seen = queries.progress(project, researcher)
+    seen = queries_progress.progress(project, researcher)
     assert (seen.done, seen.total, seen.items) == (3, 5, 5)
     assert sum(line.items for line in arms_page(project)) == 5
     assert items_with_responses(project).count() == 5
@@ -236,10 +236,10 @@ def test_the_annotators_own_figures_count_it_like_any_other(
 ) -> None:
     for _ in range(8):
         make_item(always)
-    before = queries.progress(always, annotator)
+    before = queries_progress.progress(always, annotator)
     for number in range(1, 6):
         answer_next(always, annotator)
-        now = queries.progress(always, annotator)
+        now = queries_progress.progress(always, annotator)
         assert (now.done, now.mine, now.total) == (number, number, before.total)
         assert home(annotator)[0].done == number
     assert Tally.objects.get().retests > 0
