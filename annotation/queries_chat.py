@@ -9,10 +9,12 @@ from django.contrib.auth.models import User
 from django.db.models import Count, Max, OuterRef, Q, Subquery
 from django.http import Http404
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 
 from annotation import permissions
 from annotation.chat.served import provider
 from annotation.models import Assignment, Candidate, Conversation, Endpoint, Project, Turn
+from annotation.models.content import SHORT
 from annotation.queries import ItemCard, ShownMessage, item_card
 from annotation.rendering import render
 from annotation.services import chat_turns
@@ -55,7 +57,9 @@ def conversations(project: Project, annotator: User) -> list[ConversationLine]:
         .order_by("-pk")[:MAX_LISTED]
     )
     lines = [
-        ConversationLine(row.key, (row.opening or "")[:80], row.count, row.last or row.created)
+        ConversationLine(
+            row.key, Truncator(row.opening or "").chars(SHORT), row.count, row.last or row.created
+        )
         for row in rows
     ]
     return sorted(lines, key=lambda line: line.created, reverse=True)

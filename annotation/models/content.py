@@ -4,10 +4,13 @@ import hashlib
 
 from django.db import models
 from django.utils import timezone
+from django.utils.text import Truncator
 
 from annotation.models import projects
 from annotation.models.jobs import ImportBatch
 from annotation.models.projects import Project
+
+SHORT = 80  # characters of a text where a line of a list has room for no more
 
 
 def text_hash(text: str) -> str:
@@ -75,7 +78,8 @@ class Prompt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.messages[-1]["content"][:80] if self.messages else "(empty)"
+        last = self.messages[-1]["content"] if self.messages else "(empty)"
+        return Truncator(last).chars(SHORT)
 
 
 class Response(models.Model):
@@ -98,7 +102,7 @@ class Response(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.text[:80]
+        return Truncator(self.text).chars(SHORT)
 
 
 class ResponseScore(models.Model):

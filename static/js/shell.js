@@ -29,8 +29,14 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => (button.textContent = before), 1500);
 });
 
-// On a narrow screen the sections scroll sideways: the one we are in is brought into view.
-document.querySelector(".sections [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// On a narrow screen the sections scroll sideways: those we are in are brought into view.
+// Sideways only: the page may stand at a place further down that its address names.
+for (const here of document.querySelectorAll(".sections [aria-current], .subsections [aria-current]")) {
+  let row = here.parentElement;
+  while (row.scrollWidth <= row.clientWidth && row.parentElement) row = row.parentElement;
+  const { left, width } = here.getBoundingClientRect();
+  row.scrollLeft += left - row.getBoundingClientRect().left - (row.clientWidth - width) / 2;
+}
 
 function localTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]:not([data-local])")) {
