@@ -22,7 +22,7 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 
-from annotation import queries, services  # noqa: E402
+from annotation import queries_progress, services  # noqa: E402
 from annotation.models import Annotation, Assignment, Item, Project  # noqa: E402
 from benchmarks.annotator import Annotator, session_of, share  # noqa: E402
 from benchmarks.installation import Web  # noqa: E402
@@ -138,7 +138,7 @@ def let_work(
         if not any(person.is_alive() for person in people):
             break  # all of them met a problem
         # By progress and not by the clock: a slow machine gets the time to start what was killed.
-        share = queries.progress(project, members[0]).share
+        share = queries_progress.progress(project, members[0]).share
         if kills < options.kills and share >= (kills + 0.5) / options.kills:
             web.kill_one()
             kills += 1

@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from annotation import queries, queries_projects, services
+from annotation import queries, queries_progress, queries_projects, services
 from annotation.exports.rows import judged_items
 from annotation.models import (
     Assignment,
@@ -253,7 +253,10 @@ def test_no_figure_tells_that_an_answer_was_to_gold(
     services.set_policy(project, hidden_share=0.5)
 
     def figures() -> tuple[int, ...]:
-        now, (line,) = queries.progress(project, annotator), queries_projects.home(annotator)
+        now, (line,) = (
+            queries_progress.progress(project, annotator),
+            queries_projects.home(annotator),
+        )
         assert (now.done, now.total, now.mine) == (line.done, line.total, line.mine)
         assert line.open_to_me == queries_projects.open_to(project, annotator)
         return now.done, now.total, now.mine, line.open_to_me
