@@ -1,9 +1,9 @@
 """Querysets that Django compiles once a process, for what the queue asks with every request.
 
-Building and compiling such a query costs Django's Python more than answering it costs the database.
-A `Compiled` query is written like any other, with a marker for each value, and is compiled with the
-markers at its first call; each call puts its values in their places. It gives what the queryset
-would have given.
+Building and compiling such a query, and making rows of its answer, costs Django's Python more than
+answering it costs the database. A `Compiled` query is written like any other, with a marker for
+each value, and is compiled with the markers at its first call; each call puts its values in their
+places. It gives what the queryset would have given.
 
     OPEN_PAUSE = Compiled(
         lambda project, user: Pause.objects.filter(project=project, annotator=user, ended=None),
@@ -12,31 +12,41 @@ would have given.
     )
     pause = OPEN_PAUSE.first(project=project.pk, user=user.pk)
 
-PostgreSQL prepares such a statement once a connection, so it does not plan it anew either. (With
-PgBouncer between, that needs its version 1.21.)
+PostgreSQL prepares such a statement once a connection, and plans it once (`plan_cache_mode` in the
+settings): what is the same at each call stands in the statement itself, so that partial indexes are
+found. With PgBouncer between, that needs its version 1.21. Where statements are logged or counted,
+they go the ordinary way, and show their values.
 
 A value stands where the statement has a parameter: limits do not, and None is another statement.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Generic, TypeVar
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
+import psycopg
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.postgresql.base import ServerBindingCursor
-from django.db.models import QuerySet
-from django.db.models.sql import UpdateQuery
+from django.db.models import Model, QuerySet
+from django.db.models.query import (
+    FlatValuesListIterable,
+    ModelIterable,
+    ValuesListIterable,
+    get_related_populators,
+)
+from django.db.models.sql import InsertQuery, UpdateQuery
 from django.utils.duration import duration_microseconds
+from psycopg.types.datetime import TimestamptzLoader
 
 Row = TypeVar("Row")
+Made = TypeVar("Made", bound=Model)
 Value = int | str | float | UUID | date | datetime | timedelta
 
-PREPARES = True  # off, the statements that are logged show their values
 # Values that occur nowhere else. The ints fit the smallest integer column there is.
 MARKERS: dict[type, Callable[[int], Value]] = {
     int: lambda n: 30_501 + n,
@@ -54,7 +64,7 @@ class Compiled(Generic[Row]):
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]], **kinds: type) -> None:
         self.build, self.markers = build, _markers(kinds)
-        self.ready: dict[str, tuple[Any, Any, Statement]] = {}  # by kind of database
+        self.ready: dict[str, tuple[Statement, _Rows]] = {}  # by kind of database
 
     def __call__(self, **values: Value) -> list[Row]:
         connection = connections[DEFAULT_DB_ALIAS]
@@ -63,13 +73,10 @@ class Compiled(Generic[Row]):
             compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
             sql, params = compiler.as_sql()
             statement = Statement(sql, params, self.markers, connection)
-            self.ready[connection.vendor] = queryset, compiler, statement
-        queryset, compiler, statement = self.ready[connection.vendor]
-        mine = copy(compiler)  # what it found out about the columns stays; it keeps no results
-        mine.connection = connection
-        mine.as_sql = lambda: statement.filled(values, connection)
-        with prepared(connection):
-            return list(queryset._iterable_class(_Asked(queryset, mine)))
+            self.ready[connection.vendor] = statement, _Rows(queryset, compiler)
+        statement, rows = self.ready[connection.vendor]
+        with execute(connection, *statement.filled(values, connection)) as told:
+            return [rows.made_of(each, connection) for each in told.fetchall()]
 
     def first(self, **values: Value) -> Row | None:
         """The first row; that no more are fetched is for `build` to say."""
@@ -101,68 +108,157 @@ class CompiledUpdate:
             query.add_update_values(changes)
             sql, params = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
             self.ready[connection.vendor] = Statement(sql, params, self.markers, connection)
-        with prepared(connection), connection.cursor() as cursor:
-            cursor.execute(*self.ready[connection.vendor].filled(values, connection))
-            return int(cursor.rowcount)
+        statement = self.ready[connection.vendor]
+        with execute(connection, *statement.filled(values, connection)) as told:
+            return int(told.rowcount)
+
+
+class CompiledInsert(Generic[Made]):
+    """Inserts objects of a model as `save` would, but sends no signal."""
+
+    def __init__(self, model: type[Made]) -> None:
+        self.fields = [f for f in model._meta.local_concrete_fields if not f.primary_key]
+        self.ready: dict[str, str] = {}
+
+    def __call__(self, made: Made) -> None:
+        """Insert it; it has its key afterwards."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        if connection.vendor not in self.ready:
+            query = InsertQuery(type(made))
+            query.insert_values(self.fields, [made])
+            compiler: Any = query.get_compiler(DEFAULT_DB_ALIAS)
+            compiler.returning_fields = [made._meta.pk]
+            ((self.ready[connection.vendor], _),) = compiler.as_sql()
+        params = [
+            field.get_db_prep_save(field.pre_save(made, add=True), connection)
+            for field in self.fields
+        ]
+        with execute(connection, self.ready[connection.vendor], params) as told:
+            (made.pk,) = told.fetchone()
+        made._state.adding, made._state.db = False, DEFAULT_DB_ALIAS
+
+
+class CompiledSQL:
+    """A query in SQL of our own, its values by name: %(name)s."""
+
+    def __init__(self, sql: str) -> None:
+        self.sql = sql
+
+    def __call__(self, **values: Value) -> list[tuple[Any, ...]]:
+        with execute(connections[DEFAULT_DB_ALIAS], self.sql, values) as told:
+            return list(told.fetchall())
+
+
+# --- the database ---------------------------------------------------------------------------------
+
+make_cursor: Any = ServerBindingCursor  # the stubs know psycopg 2 alone
+find_populators: Any = get_related_populators  # and those of a newer Django
+# One cursor for each of PostgreSQL's connections, given up with it.
+CURSORS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 @contextmanager
-def prepared(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """On PostgreSQL, send the values apart from the statement, and the statement once."""
-    if connection.vendor != "postgresql" or not PREPARES:
-        yield
+def execute(connection: BaseDatabaseWrapper, sql: str, params: Any) -> Iterator[Any]:
+    """A cursor that holds the database's answer."""
+    if (
+        connection.vendor != "postgresql"
+        or connection.queries_logged
+        or connection.execute_wrappers
+    ):
+        with connection.cursor() as ordinary:
+            ordinary.execute(sql, params)
+            yield ordinary
         return
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
+    connection.validate_no_broken_transaction()
     raw = connection.connection
-    before = raw.cursor_factory, raw.prepare_threshold
-    raw.cursor_factory, raw.prepare_threshold = ServerBindingCursor, 3
-    try:
-        yield
-    finally:
-        raw.cursor_factory, raw.prepare_threshold = before
+    with connection.wrap_database_errors:
+        cursor = CURSORS.get(raw)
+        if cursor is None:
+            cursor = CURSORS[raw] = make_cursor(raw)
+            raw.prepare_threshold = 0  # Django's None forbids it; its own cursors never prepare
+            # Django's own is written in Python; both give the session's time zone, which is UTC.
+            cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+        cursor.execute(sql, params)
+        yield cursor
 
 
 class Statement:
-    """SQL with the places of its values."""
+    """SQL with the places of its values. On PostgreSQL all other parameters are written into it."""
 
     def __init__(
         self, sql: str, params: Any, markers: dict[str, Value], connection: BaseDatabaseWrapper
     ) -> None:
-        self.sql, self.params = sql, tuple(params)
         names = {_adapted(marker, connection): name for name, marker in markers.items()}
-        self.places: list[tuple[int, str, Any]] = [
-            (place, names[param], type(param))
-            for place, param in enumerate(self.params)
-            if isinstance(param, Value) and param in names
+        found = [
+            (names[param], type(param)) if isinstance(param, Value) and param in names else None
+            for param in params
         ]
-        missing = set(markers) - {name for _, name, _ in self.places}
+        missing = set(markers) - {place[0] for place in found if place}
         if missing:
             raise TypeError(f"The statement has no place for {', '.join(sorted(missing))}: {sql}")
+        if connection.vendor == "postgresql":
+            connection.ensure_connection()
+            quoted = psycopg.ClientCursor(connection.connection)
+            written = [
+                "%s" if place else quoted.mogrify("%s", [param]).replace("%", "%%")
+                for param, place in zip(params, found, strict=True)
+            ]
+            sql = sql.replace("%%", "%%%%") % tuple(written)
+            found = [place for place in found if place]
+            params = [None] * len(found)
+        self.sql, self.params = sql, list(params)
+        self.places: list[tuple[int, str, Any]] = [
+            (n, *place) for n, place in enumerate(found) if place
+        ]
 
     def filled(
         self, values: dict[str, Value], connection: BaseDatabaseWrapper
-    ) -> tuple[str, tuple[Any, ...]]:
+    ) -> tuple[str, list[Any]]:
         params = list(self.params)
         for place, name, kind in self.places:
-            value = _adapted(values[name], connection)
+            value: Any = _adapted(values[name], connection)
             # psycopg's own ints say how wide the column is
             params[place] = kind(value) if isinstance(value, int) else value
-        return self.sql, tuple(params)
+        return self.sql, params
 
 
-class _Asked:
-    """What Django's row iterators ask of a queryset."""
+class _Rows:
+    """What Django's iterables make of a row, with all that is the same for each row found before.
 
-    def __init__(self, queryset: Any, compiler: Any) -> None:
-        self.db, self.query, self._fields = DEFAULT_DB_ALIAS, self, queryset._fields
-        self._known_related_objects: dict[Any, Any] = {}
-        self.queryset, self.compiler = queryset, compiler
+    Takes querysets of models, with what they select, and of `values_list`, named ones left out.
+    """
 
-    def get_compiler(self, using: str) -> Any:
-        return self.compiler
+    def __init__(self, queryset: QuerySet[Any, Any], compiler: Any) -> None:
+        self.kind: Any = queryset._iterable_class
+        if self.kind not in (ModelIterable, ValuesListIterable, FlatValuesListIterable):
+            raise TypeError("A compiled query gives models, tuples or single values.")
+        columns = [column for column, *_ in compiler.select[: compiler.col_count]]
+        self.converters = list(compiler.get_converters(columns).items())
+        if self.kind is ModelIterable:
+            of = compiler.klass_info
+            self.model = of["model"]
+            self.fields = slice(of["select_fields"][0], of["select_fields"][-1] + 1)
+            self.names = [column.target.attname for column in columns[self.fields]]
+            self.joined = find_populators(of, compiler.select, DEFAULT_DB_ALIAS)
+            self.annotated = list((compiler.annotation_col_map or {}).items())
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.queryset.query, name)
+    def made_of(self, told: Sequence[Any], connection: BaseDatabaseWrapper) -> Any:
+        row = list(told)
+        for place, (convert, expression) in self.converters:
+            for each in convert:
+                row[place] = each(row[place], expression, connection)
+        if self.kind is FlatValuesListIterable:
+            return row[0]
+        if self.kind is ValuesListIterable:
+            return tuple(row)
+        made = self.model.from_db(DEFAULT_DB_ALIAS, self.names, row[self.fields])
+        for model in self.joined:
+            model.populate(row, made)
+        for name, place in self.annotated:
+            setattr(made, name, row[place])
+        return made
 
 
 def _markers(kinds: dict[str, type]) -> dict[str, Value]:

@@ -3,7 +3,7 @@
 What an annotator's page gets from here names no source, no primary key and no other person.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -96,11 +96,9 @@ def open_assignments(project: Project, annotator: User) -> list[Assignment]:
     )
 
 
-def left_open(project: Project, annotator: User, held: Collection[str]) -> Assignment | None:
-    """The oldest of those whose key the browser does not hold already."""
-    leased = LEASED(project=project.pk, user=annotator.pk)
-    key = next((key for key in leased if str(key) not in held), None)
-    return find_assignment(key, annotator) if key else None
+def leased_keys(project: Project, annotator: User) -> list[UUID]:
+    """The keys of what the annotator holds, oldest first."""
+    return LEASED(project=project.pk, user=annotator.pk)
 
 
 # --- the annotator's screen ---------------------------------------------------------------------
@@ -159,7 +157,7 @@ class ItemCard:
         return self.messages[len(self.earlier) :]
 
 
-def _said(assignment: int) -> QuerySet[Annotation]:
+def _newest_answer(assignment: int) -> QuerySet[Annotation]:
     answers = Annotation.objects.filter(assignment=assignment, kind=Annotation.Kind.ANSWER)
     return answers.order_by("-revision")[:1]
 
@@ -169,7 +167,7 @@ def _responses(item: int) -> QuerySet[ItemResponse]:
     return links.order_by("position").select_related("response")
 
 
-SAID = Compiled(_said, assignment=int)
+NEWEST_ANSWER = Compiled(_newest_answer, assignment=int)
 RESPONSES = Compiled(_responses, item=int)
 
 
@@ -181,7 +179,7 @@ def item_card(assignment: Assignment) -> ItemCard:
     config = answer_config(item)
     canonical = [link.response for link in RESPONSES(item=item.pk)]
     order = assignment.display_order
-    said = SAID.first(assignment=assignment.pk)
+    said = None if assignment.is_new else NEWEST_ANSWER.first(assignment=assignment.pk)
     initial: dict[str, Any] = {}
     if said is not None and said.answer is not None:
         initial = task_type.to_display(said.answer, order) | {"rationale": said.rationale}

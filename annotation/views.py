@@ -117,10 +117,13 @@ def next_item(request: SignedIn, slug: str) -> HttpResponse:
         return render_notice(request, request.user, project, refusal.notice)
     if past := queries_me.find_past_turn(project, request.user, request.POST.get("change", "")):
         return render_item(request, past)
-    held = set(request.POST.get("held", "").split(",")[:MAX_NAMED])
-    left_open = queries.left_open(project, request.user, held)
+    shown = set(request.POST.get("held", "").split(",")[:MAX_NAMED])
+    leased = queries.leased_keys(project, request.user)
+    left_open = next((key for key in leased if str(key) not in shown), None)
     try:
-        assignment = left_open or services.claim_turn(project, request.user)
+        if left_open is not None:
+            return render_item(request, queries.find_assignment(left_open, request.user))
+        assignment = services.claim_turn(project, request.user, held=len(leased))
     except services.LimitReached as limit:
         return render(request, "annotation/people/_limit.html", {"limit": limit})
     return render_item(request, assignment)

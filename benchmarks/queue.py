@@ -26,7 +26,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 
-from annotation import compiled, services  # noqa: E402
+from annotation import services  # noqa: E402
 from annotation.models import Item, Project  # noqa: E402
 from benchmarks.annotator import Annotator, session_of, share  # noqa: E402
 from benchmarks.installation import Web  # noqa: E402
@@ -241,7 +241,6 @@ def at_leisure(browser: Annotator, number: int) -> None:
 
 def show_plans(project: Project, person: User) -> None:
     """Claim one item here, and show each query that chose it, with its plan."""
-    compiled.PREPARES = False  # so that they can be explained as they are
     services.claim_next(project, person)  # brings the bookmarks up to date
     with CaptureQueriesContext(connection) as captured, transaction.atomic():
         began = time.perf_counter()

@@ -234,6 +234,7 @@ else:
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"].setdefault("OPTIONS", {})["options"] = (
         "-c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+        " -c plan_cache_mode=force_generic_plan"  # of prepared statements: annotation/compiled.py
     )
 
 # --- Redis, Celery ------------------------------------------------------------------------------

@@ -234,6 +234,8 @@ class Assignment(models.Model):
     draft_version = models.PositiveIntegerField(default=0)
     skip_reason = models.CharField(max_length=200, blank=True)
 
+    is_new = False  # claimed a moment ago, by somebody who said nothing of the item yet
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["item", "slot"], name="one_assignment_per_slot"),

@@ -21,7 +21,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
-from annotation.compiled import Compiled
+from annotation.compiled import Compiled, CompiledInsert
 from annotation.models import (
     Assignment,
     Guideline,
@@ -46,25 +46,19 @@ MAX_HELD = 10  # leases one person may hold in a project: two tabs that prefetch
 RELEASE_BATCH = 500
 
 
-def _held(project: int, annotator: int) -> QuerySet[Assignment, int]:
-    leased = Assignment.objects.filter(
-        item__project=project, annotator=annotator, status=Assignment.Status.LEASED
-    )
-    return leased.values_list("pk", flat=True)[:MAX_HELD]
-
-
-HELD = Compiled(_held, project=int, annotator=int)
-
-
-def claim_next(project: Project, annotator: User) -> Assignment | None:
+def claim_next(project: Project, annotator: User, *, held: int | None = None) -> Assignment | None:
     """Lease the next item in turn to the annotator; None when nothing is open to this person.
+
+    `held` is how many open items the person has, where that was just counted.
 
     An item that is still leased to the annotator is not given again: `queries.open_assignments`
     has it. An item on which this person's lease ran out comes back when nothing new is open.
     """
     if project.is_archived:
         return None
-    held = len(HELD(project=project.pk, annotator=annotator.pk))
+    if held is None:
+        mine = Assignment.objects.filter(item__project=project, annotator=annotator)
+        held = mine.filter(status=Assignment.Status.LEASED).count()
     if held >= MAX_HELD:
         raise TooManyOpen(f"You hold {held} open items. Answer or skip them first.")
     while True:
@@ -149,6 +143,9 @@ OFFERED_NAMES = [f"item_{n}" for n in range(lanes.OFFERED)]
 FREE = Compiled(_free, **dict.fromkeys(OFFERED_NAMES, int))
 
 
+INSERT_TURN = CompiledInsert(Assignment)
+
+
 def _claim(
     item: "WithAnnotations[Item, Needs]", project: Project, annotator: User
 ) -> Assignment | None:
@@ -171,7 +168,11 @@ def _claim(
     take_slot(item, assignment, turns.values())
     assignment.lease_until = item.now + timedelta(seconds=project.lease_seconds)
     assignment.guideline_id = item.newest_guideline
-    assignment.save()
+    if assignment.pk is None:
+        INSERT_TURN(assignment)
+        assignment.is_new = True
+    else:
+        assignment.save()
     return assignment
 
 

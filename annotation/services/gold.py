@@ -112,7 +112,7 @@ def policy_for(project: Project, annotator: User) -> GoldPolicy | None:
     return policy
 
 
-def claim_turn(project: Project, annotator: User) -> Assignment | None:
+def claim_turn(project: Project, annotator: User, *, held: int | None = None) -> Assignment | None:
     """The next item for this person: training first, then the queue, with gold hidden in it.
 
     Hidden gold comes only where the queue would have given something, so that it is not told by
@@ -121,10 +121,10 @@ def claim_turn(project: Project, annotator: User) -> Assignment | None:
     """
     policy = None if project.is_archived else policy_for(project, annotator)
     if policy is None:
-        return claim_next(project, annotator)
+        return claim_next(project, annotator, held=held)
     if is_in_training(project, annotator, policy):
         return _claim_training(project, annotator)
-    turn = claim_next(project, annotator)
+    turn = claim_next(project, annotator, held=held)
     if turn is None or not is_time_for_gold(policy.hidden_share):
         return turn
     gold = _unseen_gold(project, annotator, Gold.Kind.HIDDEN).order_by("?").first()

@@ -21,10 +21,9 @@ from functools import cache, partial
 from itertools import chain, repeat
 
 from django.contrib.auth.models import User
-from django.db import connection
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from annotation.compiled import Compiled
+from annotation.compiled import Compiled, CompiledSQL
 from annotation.models import Assignment, Bookmark, Item, Project, is_opted_out, place_now
 
 SECOND = 1_000_000  # of places, which are microseconds
@@ -40,7 +39,7 @@ Spot = tuple[int, int]  # place and id: where an item stands in its lane
 # The lanes in which something stands behind the person's bookmark, and the bookmarks (before all
 # where there is none). Each lane costs a few looks into the index. With EXISTS or a join, the
 # planner might read the whole queue instead.
-LANES = """
+LANES = CompiledSQL("""
 WITH RECURSIVE mine(lane) AS (
     SELECT 0
   UNION ALL
@@ -81,7 +80,7 @@ WHERE (
     LIMIT 1
 ) IS NOT NULL
 ORDER BY lane.priority DESC, lane.lane DESC, lane.came_back DESC
-"""
+""")
 
 
 def _spots(
@@ -116,9 +115,7 @@ def spots(count: int, came_back: bool) -> Compiled[tuple[int, int, int | None, b
 
 def ahead(project: Project, annotator: User) -> Iterator[list[int]]:
     """Open items that were never put to this person, in turn, a few ids at a time."""
-    with connection.cursor() as cursor:
-        cursor.execute(LANES, {"project": project.pk, "annotator": annotator.pk})
-        lanes = cursor.fetchall()
+    lanes = LANES(project=project.pk, annotator=annotator.pk)
     for number, priority, came_back, place, item_id in lanes:
         lane = Lane(project, annotator, number, priority, bool(came_back))
         for unseen in lane.walk((place, item_id)):

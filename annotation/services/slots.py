@@ -16,7 +16,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
 
-from annotation.compiled import Compiled, CompiledUpdate
+from annotation.compiled import Compiled, CompiledInsert, CompiledUpdate
 from annotation.models import Annotation, Assignment, Item, Project, Tally, place_now
 from annotation.task_types import Answer
 
@@ -150,6 +150,9 @@ TALLIES = {
 }
 
 
+INSERT_REVISION = CompiledInsert(Annotation)
+
+
 def add_revision(
     assignment: Assignment,
     *,
@@ -160,7 +163,7 @@ def add_revision(
     rationale: str = "",
     seconds: float | None = None,
 ) -> Annotation:
-    return Annotation.objects.create(
+    said = Annotation(
         assignment=assignment,
         revision=revision,
         kind=kind,
@@ -170,6 +173,8 @@ def add_revision(
         seconds=seconds,
         guideline_id=assignment.guideline_id,
     )
+    INSERT_REVISION(said)
+    return said
 
 
 def bounded_seconds(seconds: float | None) -> float | None:

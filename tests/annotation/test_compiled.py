@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet, Value
 from django.test.utils import CaptureQueriesContext
 
-from annotation.compiled import Compiled, CompiledUpdate
-from annotation.models import Assignment, Item, Project, Tally
+from annotation.compiled import Compiled, CompiledInsert, CompiledSQL, CompiledUpdate
+from annotation.models import Annotation, Assignment, Item, Project, Tally
 from tests.builders import make_assignment, make_item
 
 pytestmark = pytest.mark.django_db
@@ -116,6 +116,77 @@ def test_an_update_by_a_time_span(project: Project, annotator: User, placed: lis
         end(turn=turn.pk, span=timedelta(seconds=seconds))
         turn.refresh_from_db()
         assert turn.lease_until == NOON + timedelta(seconds=seconds)
+
+
+def test_an_insert_is_what_save_would_have_stored(
+    project: Project, annotator: User, placed: list[Item]
+) -> None:
+    insert = CompiledInsert(Annotation)
+    for revision, answer in ((1, {"strength": 1, "words": "50 % \u05d0"}), (2, None)):
+        turn = make_assignment(placed[revision], annotator)
+        made = Annotation(assignment=turn, revision=revision, answer=answer, submit_key="it's")
+        insert(made)
+        stored = Annotation.objects.get(pk=made.pk)
+        assert (stored.answer, stored.revision) == (answer, revision)
+        assert stored.submit_key == "it's"
+        assert stored.created == made.created
+        made.rationale = "later"
+        made.save()  # it knows that it is stored
+    assert Annotation.objects.filter(rationale="later").count() == 2
+
+
+def test_an_insert_that_breaks_a_rule_is_refused_as_ever(placed: list[Item]) -> None:
+    insert = CompiledInsert(Tally)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert(Tally(project=placed[0].project, annotator_id=None))
+    assert Tally.objects.count() == 0
+
+
+def test_sql_of_our_own_takes_its_values_by_name(project: Project, placed: list[Item]) -> None:
+    query = CompiledSQL(
+        "SELECT id, place FROM annotation_item"
+        " WHERE project_id = %(project)s AND place >= %(place)s ORDER BY place"
+    )
+    for place in (1, 2, 0):
+        expected = [(item.pk, n) for n, item in enumerate(placed) if n >= place]
+        assert query(project=project.pk, place=place) == expected
+
+
+def test_what_is_the_same_at_each_call_stands_in_the_statement(
+    project: Project, placed: list[Item]
+) -> None:
+    """A partial index is found by what stands in the statement, and 100 % is no placeholder."""
+    Item.objects.filter(pk=placed[0].pk).update(arm="50 %s of 100 %")
+    query = Compiled(
+        lambda project: Item.objects.filter(project=project, arm="50 %s of 100 %"), project=int
+    )
+    assert query(project=project.pk) == query(project=project.pk) == [placed[0]]
+    if connection.vendor == "postgresql":
+        statement, _ = query.ready["postgresql"]
+        assert "'50 %%s of 100 %%'" in statement.sql
+        assert statement.params == [None]
+
+
+def test_a_counted_statement_is_the_same(project: Project, placed: list[Item]) -> None:
+    """Statements that are captured go the ordinary way; none is lost to who counts them."""
+    uncounted = ITEMS(project=project.pk, place=1)
+    with CaptureQueriesContext(connection) as asked:
+        assert ITEMS(project=project.pk, place=1) == uncounted
+    assert len(asked) == 1
+    assert str(project.pk) in asked.captured_queries[0]["sql"]
+
+
+def test_a_broken_transaction_is_refused(project: Project) -> None:
+    with transaction.atomic():
+        transaction.set_rollback(True)
+        with pytest.raises(transaction.TransactionManagementError):
+            ITEMS(project=project.pk, place=1)
+
+
+def test_rows_of_dicts_are_refused(project: Project) -> None:
+    query = Compiled(lambda item: Item.objects.filter(pk=item).values("key"), item=int)
+    with pytest.raises(TypeError, match="models, tuples or single values"):
+        query(item=1)
 
 
 def test_rows_that_are_locked(project: Project, placed: list[Item]) -> None:
