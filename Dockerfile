@@ -30,5 +30,5 @@ ENV PREFLOOP_DATA=/data
 VOLUME /data
 EXPOSE 8000
 CMD ["python", "-m", "gunicorn", "config.wsgi:application", "--bind", "0.0.0.0:8000", \
-     "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--timeout", "60", \
-     "--graceful-timeout", "5", "--no-control-socket"]
+     "--worker-class", "gthread", "--workers", "2", "--threads", "8", "--keep-alive", "75", \
+     "--timeout", "60", "--graceful-timeout", "5", "--no-control-socket"]

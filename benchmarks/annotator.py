@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from importlib import import_module
+from itertools import chain, repeat
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -81,7 +82,7 @@ class Annotator:
     def post(self, path: str, name: str, **fields: str) -> tuple[int, str]:
         """Send it until there is an answer, as the browser does with the same form."""
         began = time.perf_counter()
-        while True:
+        for pause in chain([0.0], repeat(RETRY_SECONDS)):
             try:
                 status, page = self.request("POST", path, urlencode(fields))
             except (OSError, http.client.HTTPException):
@@ -91,8 +92,10 @@ class Annotator:
                     self.millis[name].append(1000 * (time.perf_counter() - began))
                     return status, page
                 self.failures.append(f"{path} {status}")
-            if self.ended.wait(RETRY_SECONDS):
-                return 409, ""
+            # At once at first: the server may have closed a connection that was not used for long.
+            if self.ended.wait(pause):
+                break
+        return 409, ""
 
     def request(self, method: str, path: str, body: str | None = None) -> tuple[int, str]:
         if self.connection is None:

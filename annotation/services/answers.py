@@ -73,7 +73,7 @@ def submit_answer(
     item, current = lock(assignment)
     held = current.slot
     answer = checked_answer(item, len(current.display_order), answer)
-    revisions = REVISIONS(assignment=current.pk)
+    revisions = REVISIONS(assignment=current.pk) if current.has_revisions else []
     known = next((each for each in revisions if each.submit_key == submit_key), None)
     if known is not None:
         if (known.answer, known.rationale) != (answer, rationale):

@@ -9,9 +9,19 @@ import math
 from collections.abc import Iterable
 from datetime import date, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from django.db.models import Case, DateTimeField, ExpressionWrapper, F, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Greatest, Now
 from django.utils import timezone
@@ -19,6 +29,9 @@ from django.utils import timezone
 from annotation.compiled import Compiled, CompiledInsert, CompiledUpdate
 from annotation.models import Annotation, Assignment, Item, Project, Tally, place_now
 from annotation.task_types import Answer
+
+if TYPE_CHECKING:
+    from django_stubs_ext import WithAnnotations
 
 HAS_SLOTS = (Item.Status.OPEN, Item.Status.PAUSED, Item.Status.RETEST)
 DAY_SECONDS = 86_400.0
@@ -30,10 +43,23 @@ LOCKED = Compiled(
     ),
     item=int,
 )
-CURRENT = Compiled(lambda assignment: Assignment.objects.filter(pk=assignment), assignment=int)
 
 
-def lock(assignment: Assignment) -> tuple[Item, Assignment]:
+class Known(TypedDict):
+    """What is fetched with an assignment: it saves a query where nothing was said before."""
+
+    has_revisions: bool
+
+
+CURRENT = Compiled(
+    lambda assignment: Assignment.objects.filter(pk=assignment).annotate(
+        has_revisions=Exists(Annotation.objects.filter(assignment=OuterRef("pk")))
+    ),
+    assignment=int,
+)
+
+
+def lock(assignment: Assignment) -> "tuple[Item, WithAnnotations[Assignment, Known]]":
     """The item, locked, and the assignment as it is now."""
     item = LOCKED.one(item=assignment.item_id)
     current = CURRENT.one(assignment=assignment.pk)
