@@ -12,10 +12,12 @@ either kind. For comparison: Label Studio
 
 import argparse
 import os
+import re
 import threading
 import time
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
 import django
 
@@ -24,9 +26,8 @@ django.setup()
 from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
-from django.test.utils import CaptureQueriesContext  # noqa: E402
 
-from annotation import services  # noqa: E402
+from annotation import compiled, services  # noqa: E402
 from annotation.models import Item, Project  # noqa: E402
 from benchmarks.annotator import Annotator, session_of, share  # noqa: E402
 from benchmarks.installation import Web  # noqa: E402
@@ -134,6 +135,7 @@ def build(items: int) -> tuple[Project, list[User]]:
             cursor.execute(statement.format(**numbers))
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
+        cursor.execute("CHECKPOINT")  # what was built is on the disk before anything is measured
     return project, people
 
 
@@ -240,32 +242,54 @@ def at_leisure(browser: Annotator, number: int) -> None:
 
 
 def show_plans(project: Project, person: User) -> None:
-    """Claim one item here, and show each query that chose it, with its plan."""
+    """Claim one item here, and show each query that chose it, with the plan that is kept for it."""
     services.claim_next(project, person)  # brings the bookmarks up to date
-    with CaptureQueriesContext(connection) as captured, transaction.atomic():
+    asked: list[tuple[str, Any]] = []
+
+    def heard(connection: Any, sql: str, params: Any) -> Any:
+        asked.append((sql, params))
+        return execute(connection, sql, params)
+
+    execute = compiled.execute
+    with patch.object(compiled, "execute", heard), transaction.atomic():
         began = time.perf_counter()
         services.claim_next(project, person)
         seconds = time.perf_counter() - began
         transaction.set_rollback(True)
-    statements = [each["sql"] for each in captured.captured_queries]
-    looks = [each for each in statements if each.lstrip().startswith(("SELECT", "WITH"))]
-    say(f"\none claim: {len(statements)} statements, {1000 * seconds:.1f} ms with Django's part")
+    looks = [each for each in asked if each[0].lstrip().startswith(("SELECT", "WITH"))]
+    say(f"\none claim: {len(asked)} statements, {1000 * seconds:.1f} ms with Django's part")
     total = 0.0
-    for statement in looks:
-        plan = explain(statement)
+    for sql, params in looks:
+        plan = explain(sql, params)
         total += float(plan[-1].split()[2])
-        shown = plan if "annotation_item" in statement else plan[-1:]
-        say(f"\n{statement[:1500]}")
+        shown = plan if "annotation_item" in sql else plan[-1:]
+        say(f"\n{sql[:1500]}")
         say("\n".join(f"    {line}" for line in shown))
-    say(f"\nthe database's part in its {len(looks)} queries: {total:.2f} ms, planning left out")
+    say(f"\nthe database's part in its {len(looks)} queries: {total:.2f} ms, planned before")
     counted = Item.objects.filter(project=project).open().count()
     say(f"open items at the end: {counted:,}")
 
 
-def explain(statement: str) -> list[str]:
+def explain(sql: str, params: Any) -> list[str]:
+    """The plan that PostgreSQL keeps for a statement, and what it took with these values."""
+    values: list[Any] = []
+
+    def numbered(found: re.Match[str]) -> str:
+        if found[0] == "%%":
+            return "%"
+        values.append(params[found[1]] if found[1] else params[len(values)])
+        return f"${len(values)}"
+
+    statement = re.sub(r"%(?:%|s|\((\w+)\)s)", numbered, sql)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) {statement}")
-        rows: list[Any] = cursor.fetchall()
+        cursor.execute("PREPARE shown AS " + statement.replace("%", "%%"), [])
+        try:
+            given = f"({', '.join(['%s'] * len(values))})" if values else ""
+            explained = "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF) EXECUTE shown"
+            cursor.execute(explained + given, values)
+            rows: list[Any] = cursor.fetchall()
+        finally:
+            cursor.execute("DEALLOCATE shown")
     return [row[0] for row in rows if not row[0].startswith("Planning")]
 
 
