@@ -23,6 +23,7 @@ A value stands where the statement has a parameter: limits do not, and None is a
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from select import select
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -169,7 +170,7 @@ def execute(connection: BaseDatabaseWrapper, sql: str, params: Any) -> Iterator[
             ordinary.execute(sql, params)
             yield ordinary
         return
-    connection.close_if_health_check_failed()
+    check_health(connection)
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
     raw = connection.connection
@@ -182,6 +183,26 @@ def execute(connection: BaseDatabaseWrapper, sql: str, params: Any) -> Iterator[
             cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
         cursor.execute(sql, params)
         yield cursor
+
+
+def check_health(connection: Any) -> None:
+    """What CONN_HEALTH_CHECKS asks for, without asking the database in every request.
+
+    A server that ended a connection has said so on it. Only where there is something to read is
+    the connection tried as Django does.
+    """
+    if connection.connection is None or connection.health_check_done:
+        return
+    if not connection.health_check_enabled:
+        return
+    try:
+        readable, _, _ = select([connection.connection.fileno()], [], [], 0)
+    except (OSError, ValueError, psycopg.Error):  # it is closed on this side
+        readable = [None]
+    if readable:
+        connection.close_if_health_check_failed()
+    else:
+        connection.health_check_done = True
 
 
 class Statement:

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, connections, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet, Value
 from django.test.utils import CaptureQueriesContext
 
@@ -213,3 +214,25 @@ def test_threads_share_it(project: Project, placed: list[Item]) -> None:
     places = [0, 1, 2] * 10
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(look, places)) == [placed[: place + 1] for place in places]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_the_server_ended_is_opened_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no server that could end a connection")
+    real = connections["default"]
+    assert PLACES(project=project.pk) == []
+    ended = real.connection
+    with psycopg.connect(ended.info.dsn, password=ended.info.password, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [ended.info.backend_pid])
+    monkeypatch.setattr(real, "health_check_enabled", True)
+    real.health_check_done = False  # as at the beginning of a request
+    assert PLACES(project=project.pk) == []
+    assert real.connection is not ended
+    again = real.connection
+    real.health_check_done = False
+    assert PLACES(project=project.pk) == []
+    assert real.health_check_done
+    assert real.connection is again
