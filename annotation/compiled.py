@@ -26,7 +26,6 @@ from datetime import UTC, date, datetime, timedelta
 from select import select
 from typing import Any, Generic, TypeVar
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 import psycopg
 from django.core.exceptions import ObjectDoesNotExist
@@ -154,12 +153,10 @@ class CompiledSQL:
 
 make_cursor: Any = ServerBindingCursor  # the stubs know psycopg 2 alone
 find_populators: Any = get_related_populators  # and those of a newer Django
-# One cursor for each of PostgreSQL's connections, given up with it.
-CURSORS: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
 
 @contextmanager
-def execute(connection: BaseDatabaseWrapper, sql: str, params: Any) -> Iterator[Any]:
+def execute(connection: Any, sql: str, params: Any) -> Iterator[Any]:
     """A cursor that holds the database's answer."""
     if (
         connection.vendor != "postgresql"
@@ -173,16 +170,23 @@ def execute(connection: BaseDatabaseWrapper, sql: str, params: Any) -> Iterator[
     check_health(connection)
     connection.ensure_connection()
     connection.validate_no_broken_transaction()
-    raw = connection.connection
     with connection.wrap_database_errors:
-        cursor = CURSORS.get(raw)
-        if cursor is None:
-            cursor = CURSORS[raw] = make_cursor(raw)
-            raw.prepare_threshold = 0  # Django's None forbids it; its own cursors never prepare
-            # Django's own is written in Python; both give the session's time zone, which is UTC.
-            cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+        cursor = prepared_cursor(connection)
         cursor.execute(sql, params)
         yield cursor
+
+
+def prepared_cursor(connection: Any) -> Any:
+    """The one cursor of this connection to PostgreSQL whose statements are prepared."""
+    raw = connection.connection
+    kept = getattr(connection, "prepared_cursor", None)
+    if kept is not None and kept.connection is raw:
+        return kept
+    raw.prepare_threshold = 0  # Django's None forbids it; its own cursors never prepare
+    cursor = connection.prepared_cursor = make_cursor(raw)
+    # Django's own is written in Python; both give the session's time zone, which is UTC.
+    cursor.adapters.register_loader("timestamptz", TimestamptzLoader)
+    return cursor
 
 
 def check_health(connection: Any) -> None:

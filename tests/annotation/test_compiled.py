@@ -231,6 +231,7 @@ def test_a_connection_that_the_server_ended_is_opened_again(
     real.health_check_done = False  # as at the beginning of a request
     assert PLACES(project=project.pk) == []
     assert real.connection is not ended
+    assert real.prepared_cursor.connection is real.connection  # nothing keeps the old one
     again = real.connection
     real.health_check_done = False
     assert PLACES(project=project.pk) == []
