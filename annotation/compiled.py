@@ -114,7 +114,10 @@ class CompiledUpdate:
 
 
 class CompiledInsert(Generic[Made]):
-    """Inserts objects of a model as `save` would, but sends no signal."""
+    """Inserts objects of a model as `save` would, but sends no signal.
+
+    Django's `save` is left to do it where a database cannot return the key (SQLite before 3.35).
+    """
 
     def __init__(self, model: type[Made]) -> None:
         self.fields = [f for f in model._meta.local_concrete_fields if not f.primary_key]
@@ -123,6 +126,9 @@ class CompiledInsert(Generic[Made]):
     def __call__(self, made: Made) -> None:
         """Insert it; it has its key afterwards."""
         connection = connections[DEFAULT_DB_ALIAS]
+        if not connection.features.can_return_columns_from_insert:
+            made.save(force_insert=True)
+            return
         if connection.vendor not in self.ready:
             query = InsertQuery(type(made))
             query.insert_values(self.fields, [made])

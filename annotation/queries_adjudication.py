@@ -66,7 +66,10 @@ class ShownComment:
 
 @dataclass(frozen=True)
 class ShownAnswer:
-    """One annotator's answer in words; `assignment` names it where something is said about it."""
+    """One annotator's answer in words; `assignment` names it where something is said about it.
+
+    `letters` says how to read what they wrote, where their responses stood in another order.
+    """
 
     assignment: uuid.UUID
     by: str
@@ -77,8 +80,14 @@ class ShownAnswer:
     created: datetime
     is_extra: bool
     is_own: bool
+    letters: str
     flags: list[tuple[str, str]]
     comments: list[ShownComment]
+
+    @property
+    def has_text(self) -> bool:
+        """Whether they wrote anything that may name a response."""
+        return bool(self.rationale or self.comments or any(note for _, note in self.flags))
 
 
 @dataclass(frozen=True)
@@ -173,6 +182,7 @@ def adjudication(item: Item, reviewer: User) -> Adjudication:
                 created=revision.created,
                 is_extra=turn.status == Assignment.Status.EXTRA,
                 is_own=turn.annotator_id == reviewer.pk,
+                letters=letters_between(turn.display_order, order),
                 flags=flags.pop(turn.annotator_id, []),
                 comments=[
                     ShownComment(
@@ -212,6 +222,17 @@ def adjudication(item: Item, reviewer: User) -> Adjudication:
         known=verdicts[0].pk if verdicts else 0,
         guideline=guideline(project),
     )
+
+
+def letters_between(theirs: Sequence[int], ours: Sequence[int]) -> str:
+    """What the letters of one display order are in another: "their A is B here"; "" where each is
+    the same."""
+    if list(theirs) == list(ours):
+        return ""
+    pairs = [(chr(ord("A") + n), chr(ord("A") + ours.index(one))) for n, one in enumerate(theirs)]
+    first, *others = [(there, here) for there, here in pairs if there != here]
+    rest = [f"{there} is {here}" for there, here in others]
+    return ", ".join([f"their {first[0]} is {first[1]} here", *rest])
 
 
 class Names:

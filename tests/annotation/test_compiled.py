@@ -136,6 +136,18 @@ def test_an_insert_is_what_save_would_have_stored(
     assert Annotation.objects.filter(rationale="later").count() == 2
 
 
+def test_an_insert_where_the_database_returns_no_key(
+    annotator: User, placed: list[Item], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection.features, "can_return_columns_from_insert", False)
+    insert = CompiledInsert(Annotation)
+    for revision in (1, 2):
+        turn = make_assignment(placed[revision], annotator)
+        made = Annotation(assignment=turn, revision=revision, answer=None, submit_key="k")
+        insert(made)
+        assert Annotation.objects.get(pk=made.pk).revision == revision
+
+
 def test_an_insert_that_breaks_a_rule_is_refused_as_ever(placed: list[Item]) -> None:
     insert = CompiledInsert(Tally)
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -163,6 +163,31 @@ def test_answers_stand_in_the_order_that_the_reviewer_sees(
     assert shown.answers[0].words == f"{letter} is much better"
 
 
+def test_letters_are_translated_from_one_order_to_another() -> None:
+    between = queries_adjudication.letters_between
+    assert between([0, 1], [0, 1]) == ""
+    assert between([0, 1], [1, 0]) == "their A is B here, B is A"
+    # They saw 2, 0, 1 as A, B, C; here 0 is A, 1 is B and 2 is C.
+    assert between([2, 0, 1], [0, 1, 2]) == "their A is C here, B is A, C is B"
+    assert between([2, 1, 0], [0, 1, 2]) == "their A is C here, C is A"
+
+
+def test_a_reason_of_another_order_is_read_with_its_letters(
+    project: Project, reviewer: User, browser: Client
+) -> None:
+    item = make_item(project, answers_wanted=2)
+    order = queries_adjudication.order_for(item, reviewer, 2)
+    for seen in (order, order[::-1]):
+        person = make_member(project)
+        said = make_annotation(item, person, rationale="B rambles.")
+        said.assignment.display_order = seen
+        said.assignment.save()
+    shown = adjudication(item, reviewer)
+    assert sorted(answer.letters for answer in shown.answers) == ["", "their A is B here, B is A"]
+    page = browser.get(f"/projects/{project.slug}/review/{item.pk}/").content.decode()
+    assert page.count("They saw the responses in another order: their A is B here, B is A.") == 1
+
+
 def test_different_items_are_shown_in_different_orders(project: Project, reviewer: User) -> None:
     orders = {
         tuple(queries_adjudication.order_for(make_item(project), reviewer, 2)) for _ in range(20)

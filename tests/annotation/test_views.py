@@ -214,6 +214,9 @@ def test_undo_brings_the_last_answer_back_filled_in(
     assert f'data-assignment="{assignment.key}"' in page
     assert re.search(r'value="2"[^>]*checked', page)
     assert "because" in page
+    make_item(project)
+    other = client.post(reverse("next_item", args=[project.slug]), {"held": str(assignment.key)})
+    assert "checked" not in other.content.decode()  # nothing of it was kept for other items
 
 
 # --- who may ------------------------------------------------------------------------------------
