@@ -7,6 +7,7 @@ from annotation import views_review as views
 urlpatterns = [
     path("projects/<slug:slug>/review/", views.review, name="review"),
     path("projects/<slug:slug>/review/<int:pk>/", views.adjudicate, name="adjudicate"),
+    path("projects/<slug:slug>/review/<int:pk>/diff/", views.diff, name="review_diff"),
     path("projects/<slug:slug>/review/<int:pk>/verdict/", views.verdict, name="verdict"),
     path(
         "projects/<slug:slug>/review/<int:pk>/comment/<uuid:key>/",

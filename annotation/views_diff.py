@@ -11,4 +11,5 @@ from annotation.views import SignedIn, from_screen
 
 @from_screen
 def word_diff(request: SignedIn, key: UUID) -> HttpResponse:
-    return JsonResponse(shown_diff(find_assignment(key, request.user)))
+    turn = find_assignment(key, request.user, shown=False)
+    return JsonResponse(shown_diff(turn.item_id, turn.display_order))

@@ -18,6 +18,7 @@ from annotation.forms_review import (
     VerdictGoldForm,
 )
 from annotation.models import Assignment, Project, Verdict
+from annotation.queries_diff import shown_diff
 from annotation.queries_review import Filters
 from annotation.task_types import TASK_TYPES
 from annotation.views import SignedIn, form_errors, from_screen, refuse
@@ -56,6 +57,7 @@ def adjudicate(request: SignedIn, slug: str, pk: int) -> HttpResponse:
         "section": "review",
         "shown": shown,
         "card": shown.card,
+        "diff_url": reverse("review_diff", args=[slug, pk]),
         "filters": filters,
         "next_url": address(project, filters, queries_review.next_item(project, filters, item)),
         "task_templates": [
@@ -74,6 +76,15 @@ def address(project: Project, filters: Filters, item: int | None = None) -> str:
         else (reverse("review", args=[project.slug]))
     )
     return f"{url}?{filters.query}" if filters.query else url
+
+
+@from_screen
+def diff(request: SignedIn, slug: str, pk: int) -> HttpResponse:
+    """The words in which two responses differ, in the reviewer's order."""
+    project = queries.find_project(slug, request.user, "review")
+    item = queries_adjudication.find_reviewed(project, pk)
+    order = queries_adjudication.order_for(item, request.user, item.item_responses.count())
+    return JsonResponse(shown_diff(item.pk, order))
 
 
 @from_screen

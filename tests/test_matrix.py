@@ -232,6 +232,8 @@ projects/<slug:slug>/review/                                   GET    302 403 40
 projects/<slug:slug>/review/                                   else   302 405 405 405 405 405
 projects/<slug:slug>/review/<int:pk>/                          GET    302 403 404 200 404 200
 projects/<slug:slug>/review/<int:pk>/                          else   302 405 405 405 405 405
+projects/<slug:slug>/review/<int:pk>/diff/                     POST   401 403 404 200 404 200
+projects/<slug:slug>/review/<int:pk>/diff/                     else   405 405 405 405 405 405
 projects/<slug:slug>/review/<int:pk>/verdict/                  POST   401 403 404 422 404 422
 projects/<slug:slug>/review/<int:pk>/verdict/                  else   405 405 405 405 405 405
 projects/<slug:slug>/review/<int:pk>/comment/<uuid:key>/       POST   302 403 404 302 404 302

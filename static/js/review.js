@@ -11,7 +11,7 @@ const form = element.querySelector("form");
 const { keys, start } = await taskOf(element);
 const task = { keys, ...start({ element, form }) };
 const submitKey = new SubmitKey();
-const ONLY_WITH_ASSIGNMENT = ["diff", "preview"]; // they ask an address that a reviewer has not
+const ONLY_WITH_ASSIGNMENT = ["preview"]; // it asks an address that a reviewer has not
 
 let isBusy = false;
 

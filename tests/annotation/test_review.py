@@ -210,6 +210,22 @@ def test_neither_list_nor_item_says_where_a_response_came_from(
 # --- verdicts -----------------------------------------------------------------------------------
 
 
+def test_the_words_that_differ_come_in_the_reviewers_order(
+    project: Project, reviewer: User, browser: Client
+) -> None:
+    item = make_item(project, ["It opened in 1894.", "It opened late."])
+    page = f"/projects/{project.slug}/review/{item.pk}/"
+    url = f"{page}diff/"
+    assert f'data-diff-url="{url}"' in browser.get(page).content.decode()
+    sides = browser.post(url).json()["responses"]
+    texts = ["It opened in 1894.", "It opened late."]
+    order = queries_adjudication.order_for(item, reviewer, 2)
+    assert ["".join(text for text, _ in side) for side in sides] == [texts[n] for n in order]
+    ranking = make_item(project, ["one", "two", "three"], task_type="ranking")
+    asked = browser.post(f"/projects/{project.slug}/review/{ranking.pk}/diff/")
+    assert asked.status_code == 404
+
+
 def test_a_verdict_is_kept_in_canonical_order_and_goes_on_to_the_next(
     project: Project, browser: Client, reviewer: User
 ) -> None:
