@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from training.engine.arena import Arena
 from training.engine.kernels import kernels_for
 from training.engine.memory import zeros_like
-from training.engine.products import HAS_TILES, Product, packed, product
+from training.engine.products import HAS_TILES, Product, multiply, packed, product
 
 
 class FlatParameters:
@@ -120,10 +120,7 @@ class FlatParameters:
 
     def add_product(self, into: Tensor, d: Tensor, x: Tensor) -> None:
         """into += dᵀ x: (n, m), (N, n), (N, m)."""
-        if self.is_first(into):
-            torch.mm(d.t(), x, out=into)
-        else:
-            into.addmm_(d.t(), x)
+        multiply(d.t(), x, into, add=not self.is_first(into))
 
     def add_rows(self, parameter: nn.Parameter, places: Tensor, rows: Tensor) -> None:
         """Add `rows` (N, d) to the gradient's rows `places` (N,), summed in float32 first."""

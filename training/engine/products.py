@@ -1,9 +1,12 @@
-"""Matrix products x W of a processor, cut by rows where that occupies all of its threads.
+"""Matrix products of a processor, by what is fastest there.
 
-oneDNN (as in torch 2.13) shares a bfloat16 product on AMX tiles out in blocks, and with two threads
-one of them gets nothing to do at some heights: narrow results then take twice as long as they must.
-Cut into lower pieces they do not. Measured heights are in `IDLE`; elsewhere, and on any other
-machine, a product is left whole.
+In float32, torch has MKL multiply, which leaves a fifth to a half of a processor's speed unused
+where that has AVX2 but no AVX-512: there a kernel of our own does it (kernels/products.c).
+
+In bfloat16, oneDNN (as in torch 2.13) shares a product on AMX tiles out in blocks, and with two
+threads one of them gets nothing to do at some heights: narrow results then take twice as long as
+they must. Cut into lower pieces they do not. Measured heights are in `IDLE`; elsewhere, and on any
+other machine, a product is left whole.
 """
 
 from collections.abc import Callable
@@ -11,6 +14,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+from training.engine.kernels import native
 
 Product = Callable[[Tensor], Tensor]
 
@@ -24,6 +29,11 @@ PIECE, DEEP_PIECE, DEEP_FROM = 448, 256, 300  # rows
 HAS_TILES = torch.cpu._is_amx_tile_supported()
 HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported() or HAS_TILES
 
+# Only there was ours measured (AMD Zen 3, two threads, against MKL 2024.2: 1.1 to 1.7 times as
+# fast). With AVX-512, MKL uses what ours does not.
+WANTS_OURS = torch.backends.cpu.get_cpu_capability() == "AVX2"
+NARROWEST, LEAST = 8, 2**21  # below this side, or so many multiplications, torch is faster
+
 
 def product(x: Tensor, w: Tensor, out: Tensor | None = None) -> Tensor:
     """x W, written into `out` if that is given: (N, k), (k, n) → (N, n)."""
@@ -32,8 +42,31 @@ def product(x: Tensor, w: Tensor, out: Tensor | None = None) -> Tensor:
     if HAS_TILES and x.dtype == torch.bfloat16 and x.device.type == "cpu":
         step = piece(step, *w.shape) if torch.get_num_threads() == 2 else step
     for start in range(0, len(x), step):
-        torch.mm(x[start : start + step], w, out=out[start : start + step])
+        multiply(x[start : start + step], w, out[start : start + step])
     return out
+
+
+def multiply(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
+    """out = a b or, with `add`, out += a b: (m, k), (k, n) → (m, n)."""
+    if is_ours(a, b, out):
+        native.multiply(a, b, out, add)
+    elif add:
+        out.addmm_(a, b)
+    else:
+        torch.mm(a, b, out=out)
+
+
+def is_ours(a: Tensor, b: Tensor, out: Tensor) -> bool:
+    """Whether our own kernel is the faster one for this product."""
+    (m, k), n = a.shape, b.shape[1]
+    return (
+        WANTS_OURS
+        and out.dtype == torch.float32
+        and out.device.type == "cpu"
+        and min(m, k, n) >= NARROWEST
+        and m * k * n >= LEAST
+        and native.multiplies()
+    )
 
 
 def piece(rows: int, depth: int, width: int) -> int:
@@ -56,4 +89,6 @@ def packed(weight: Tensor, rows: int) -> Product:
     if HAS_BFLOAT16 and weight.device.type == "cpu" and weight.dtype == torch.bfloat16:
         laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, laid_out, None, "none", [], "")
+    if WANTS_OURS and weight.device.type == "cpu" and weight.dtype == torch.float32:
+        return lambda x: product(x, weight.t())
     return lambda x: F.linear(x, weight)

@@ -1,13 +1,16 @@
-"""Products that are cut, and the memory of a pass."""
+"""Products that are cut, those of our own kernel, and the memory of a pass."""
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from training.engine import products
 from training.engine.arena import Arena
 from training.engine.flat import FlatParameters
-from training.engine.products import piece, product
+from training.engine.kernels import native
+from training.engine.products import multiply, piece, product
+
+needs_ours = pytest.mark.skipif(not native.multiplies(), reason="no C compiler or no AVX2 here")
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 100])
@@ -22,6 +25,112 @@ def test_a_product_that_is_cut_is_the_product(step: int, monkeypatch: pytest.Mon
     out = torch.empty(7, 1, dtype=torch.bfloat16)
     assert product(x, w, out) is out
     assert product(x[:0], w).shape == (0, 1)
+
+
+def laid(rows: int, columns: int, how: str) -> Tensor:
+    """A random matrix that lies row by row, column by column, with gaps, or like no matrix."""
+    if how == "columns":
+        return torch.randn(columns, rows).t()
+    if how == "gaps":
+        return torch.randn(rows, columns + 32)[:, :columns]
+    if how == "neither":
+        return torch.randn(rows, 2 * columns)[:, ::2]
+    return torch.randn(rows, columns)
+
+
+@needs_ours
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("b_lies", ["rows", "columns", "gaps", "neither"])
+@pytest.mark.parametrize("a_lies", ["rows", "columns", "gaps", "neither"])
+@pytest.mark.parametrize(
+    ("m", "k", "n"),
+    [
+        *((1, 1, 1), (5, 7, 17), (6, 8, 16), (7, 5, 1), (16, 17, 6), (17, 16, 5), (100, 100, 100)),
+        *((12, 512, 32), (193, 257, 769), (577, 1, 577), (1, 577, 16), (1155, 577, 20)),
+    ],
+)
+def test_our_product_is_the_product(
+    m: int, k: int, n: int, a_lies: str, b_lies: str, add: bool
+) -> None:
+    torch.manual_seed(0)
+    a, b = laid(m, k, a_lies), laid(k, n, b_lies)
+    whole = torch.full((m, n + 3), 2.0 if add else float("nan"))
+    out = whole[:, 1 : n + 1]
+    native.multiply(a, b, out, add)
+    exact = a.double() @ b.double() + (2.0 if add else 0.0)
+    size = a.double().abs() @ b.double().abs() + 2.0
+    assert ((out - exact).abs() <= 2**-24 * (10 + k**0.5) * size).all()
+    around = whole[:, [0, n + 1, n + 2]]  # is left alone
+    assert (around == 2.0).all() if add else around.isnan().all()
+
+
+@needs_ours
+@pytest.mark.parametrize("threads", [1, 2, 3, 4])
+def test_our_product_does_not_hang_on_threads(threads: int) -> None:
+    torch.manual_seed(0)
+    a, b = torch.randn(350, 577), torch.randn(577, 601)
+    usual = torch.get_num_threads()
+    first, again = torch.empty(350, 601), torch.empty(350, 601)
+    native.multiply(a, b, first, add=False)
+    try:
+        torch.set_num_threads(threads)
+        for _ in range(3):
+            native.multiply(a, b, again, add=False)
+            assert torch.equal(again, first)
+    finally:
+        torch.set_num_threads(usual)
+    native.multiply(a[7:19], b, again[:12], add=False)
+    assert torch.equal(again[:12], first[7:19])  # nor on the rows beside one's own
+
+
+@needs_ours
+def test_our_product_passes_on_what_is_no_number() -> None:
+    a, b, out = torch.ones(20, 30), torch.ones(30, 40), torch.empty(20, 40)
+    a[3, 4] = float("nan")
+    native.multiply(a, b, out, add=False)
+    assert out.isnan().any(dim=1).nonzero().flatten().tolist() == [3]
+
+
+@needs_ours
+def test_our_product_refuses_what_it_cannot_multiply() -> None:
+    a, b, out = torch.ones(2, 3), torch.ones(3, 4), torch.ones(2, 4)
+    for wrong in [(a, b.t(), out), (a, b, out.t()), (a[:0], b, out[:0]), (a[:, :0], b[:0], out)]:
+        with pytest.raises(ValueError, match="no matrices"):
+            native.multiply(*wrong, add=False)
+    for wrong in [(a.double(), b, out), (a, b, torch.ones(4, 2).t())]:
+        with pytest.raises(ValueError, match="float32"):
+            native.multiply(*wrong, add=False)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("m", "k", "n"), [(0, 3, 4), (2, 0, 4), (2, 3, 4), (130, 128, 136)])
+def test_products_of_any_size_and_kind(
+    m: int, k: int, n: int, dtype: torch.dtype, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "WANTS_OURS", wanted)
+    a = torch.randint(-3, 4, (m, k)).to(dtype)
+    b = torch.randint(0, 2, (k, n)).to(dtype)
+    out, expected = torch.full((m, n), 9.0, dtype=dtype), (a.double() @ b.double()).to(dtype)
+    multiply(a, b, out)
+    assert torch.equal(out, expected)
+    multiply(a, b, out, add=True)
+    torch.testing.assert_close(out, 2 * expected)
+
+
+@needs_ours
+def test_ours_serves_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "WANTS_OURS", True)
+    large, small = torch.empty(300, 300), torch.empty(20, 20)
+    assert products.is_ours(large, large, large)
+    assert not products.is_ours(small, small, small)  # the call would take longer than the sums
+    assert not products.is_ours(large[:1], large, large[:1])
+    assert not products.is_ours(large.double(), large.double(), large.double())
+    monkeypatch.setattr(native, "library", lambda _: None)
+    assert not products.is_ours(large, large, large)
+    monkeypatch.undo()
+    monkeypatch.setattr(products, "WANTS_OURS", False)
+    assert not products.is_ours(large, large, large)
 
 
 def test_pieces_are_equal_and_only_where_a_thread_would_idle() -> None:

@@ -3,6 +3,9 @@
 plain.py    in torch: any device, any dtype; says what each function means
 native.py   in C (fused.c), for a processor: one pass over memory each. It is compiled for this very
             machine where a C compiler is at hand; elsewhere the plain ones serve
+
+native.py also has a product of float32 matrices (products.c); engine/products.py says when it is
+used.
 """
 
 from types import ModuleType

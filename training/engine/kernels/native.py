@@ -1,7 +1,7 @@
 """The kernels in C, for a processor; plain.py says what each means.
 
-`fused.c` is compiled once for each machine and dtype, into the user's cache. Where that is not
-possible (no compiler, nowhere to write) there is no library, and the plain kernels are used.
+They are compiled once for each machine and dtype, into the user's cache. Where that is not possible
+(no compiler, nowhere to write) there is no library, and the plain kernels are used.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from training.engine.kernels.plain import SUMMED, AdamW, Rotation, Take
 
-SOURCE = Path(__file__).with_name("fused.c")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("fused.c", "products.c"))
 FLAGS = ("-O3", "-march=native", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast")
 DEFINES: dict[torch.dtype, tuple[str, ...]] = {torch.bfloat16: (), torch.float32: ("-DSINGLE",)}
 
@@ -46,9 +46,10 @@ def c_compiler() -> str | None:
 
 
 def build(compiler: str, dtype: torch.dtype) -> Path:
-    """The library of this source for this processor, compiled unless it is there already."""
+    """The library of these sources for this processor, compiled unless it is there already."""
     flags = (*FLAGS, *DEFINES[dtype])
-    identity = hashlib.sha256(SOURCE.read_bytes() + f"{compiler} {flags} {processor()}".encode())
+    text = b"".join(source.read_bytes() for source in SOURCES)
+    identity = hashlib.sha256(text + f"{compiler} {flags} {processor()}".encode())
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "prefloop"
     built = folder / f"fused-{identity.hexdigest()[:24]}.so"
     if not built.exists():
@@ -57,10 +58,13 @@ def build(compiler: str, dtype: torch.dtype) -> Path:
             partial = Path(work) / "fused.so"
             # OpenMP is torch's own, already loaded: two pools of threads would be in each
             # other's way. So nothing is linked here.
-            objects = [compiler, *flags, "-fopenmp", "-fPIC", "-c", str(SOURCE), "-o", f"{work}/o"]
-            linked = [compiler, "-shared", f"{work}/o", "-o", str(partial)]
-            for command in (objects, linked):
-                subprocess.run(command, check=True, capture_output=True, timeout=120)  # noqa: S603
+            compiled = [compiler, *flags, "-fopenmp", "-fPIC", "-c", *map(str, SOURCES)]
+            objects = [source.with_suffix(".o").name for source in SOURCES]
+            linked = [compiler, "-shared", *objects, "-o", partial.name]
+            for command in (compiled, linked):
+                subprocess.run(  # noqa: S603
+                    command, check=True, capture_output=True, timeout=120, cwd=work
+                )
             partial.rename(built)
     return built
 
@@ -95,6 +99,28 @@ def as_c(value: Argument) -> Address | ctypes.c_long | ctypes.c_float:
     if value is None or isinstance(value, Address):
         return value or Address(None)
     return ctypes.c_float(value) if isinstance(value, float) else ctypes.c_long(value)
+
+
+# --- matrix products ------------------------------------------------------------------------------
+
+
+def multiplies() -> bool:
+    """Whether `multiply` is there: it is written for AVX2."""
+    found = library(torch.float32)
+    return found is not None and hasattr(found, "multiply")
+
+
+def multiply(a: Tensor, b: Tensor, out: Tensor, add: bool) -> None:
+    """out = a b, or += that: float32, (m, k), (k, n) → (m, n), none empty. `a` and `b` may have any
+    strides, the rows of `out` gaps."""
+    sizes = (*a.shape, *b.shape, *out.shape)
+    if 0 in sizes or sizes != (len(out), len(b), len(b), *out.shape[1:], *out.shape):
+        raise ValueError(f"these are no matrices to multiply: {a.shape}, {b.shape}, {out.shape}")
+    if not a.dtype == b.dtype == out.dtype == torch.float32 or out.stride(1) != 1:
+        raise ValueError("the product of float32 matrices only, into whole rows only")
+    first, second, into = (Address(x.data_ptr()) for x in (a, b, out))  # they may lie apart
+    laid: tuple[Argument, ...] = (first, *a.stride(), second, *b.stride(), into, out.stride(0))
+    call("multiply", out.dtype, *out.shape, len(b), *laid, int(add))
 
 
 # --- norms ----------------------------------------------------------------------------------------
