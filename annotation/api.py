@@ -183,6 +183,7 @@ def add_item(project: Project, data: dict[str, Any]) -> tuple[Item, bool]:
         ]
         parts = " ".join([prompt.content_hash, *sorted(r.text_hash for r in responses)])
         key = data["key"] or text_hash(parts)
+        batch = services.get_or_add_batch(project, data["batch"]) if "batch" in data else None
         item = services.queue_item(
             project,
             prompt,
@@ -192,6 +193,7 @@ def add_item(project: Project, data: dict[str, Any]) -> tuple[Item, bool]:
             answers_wanted=data.get("answers_wanted"),
             priority=data["priority"],
             origin=Item.Origin.API,
+            named_batch=batch,
         )
     except services.ContentInvalid as refusal:
         raise ValidationError({"responses": [str(refusal)]}) from None

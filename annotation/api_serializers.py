@@ -75,6 +75,7 @@ class ItemResponseSerializer(Fields):
 class ItemSerializer(serializers.ModelSerializer[Item]):
     prompt_id = serializers.IntegerField()
     responses = serializers.SerializerMethodField(help_text="In canonical order.")
+    batch = serializers.CharField(source="named_batch.name", default=None, allow_null=True)
 
     class Meta:
         model = Item
@@ -87,6 +88,7 @@ class ItemSerializer(serializers.ModelSerializer[Item]):
             "answers_wanted",
             "answer_count",
             "priority",
+            "batch",
             "round",
             "origin",
             "arm",
@@ -121,7 +123,17 @@ class NewItemSerializer(Fields):
     )
     task_type = serializers.ChoiceField(choices=list(TASK_TYPES), required=False)
     answers_wanted = serializers.IntegerField(min_value=1, max_value=50, required=False)
-    priority = serializers.IntegerField(min_value=-(2**31), max_value=2**31 - 1, default=0)
+    priority = serializers.IntegerField(
+        min_value=-(2**31),
+        max_value=2**31 - 1,
+        default=0,
+        help_text="Higher comes first; in a batch, the batch’s own counts.",
+    )
+    batch = serializers.CharField(
+        max_length=100,
+        required=False,
+        help_text="The name of the batch it belongs to; a new name makes a batch for everybody.",
+    )
     key = serializers.CharField(
         max_length=150,
         default="",

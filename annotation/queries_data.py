@@ -129,7 +129,7 @@ def projects_of(user: User) -> QuerySet[Project]:
 def items_with_responses(project: Project) -> QuerySet[Item]:
     """Items with what is asked about, in three queries a page."""
     places = ItemResponse.objects.select_related("response__source").order_by("position")
-    items = project.items.exclude(status=Item.Status.RETEST)
+    items = project.items.exclude(status=Item.Status.RETEST).select_related("named_batch")
     return items.prefetch_related(Prefetch("item_responses", places))
 
 

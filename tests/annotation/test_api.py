@@ -159,10 +159,32 @@ def test_an_item_is_asked_once_in_whatever_order(project: Project, api: APIClien
     assert (item.origin, item.priority, item.open_slots) == (Item.Origin.API, 5, 1)
 
 
+def test_an_item_goes_into_the_batch_that_is_named(project: Project, api: APIClient) -> None:
+    person = make_member(project)
+    named = services.add_batch(project, "Pilot", priority=7, people=[person])
+    asked = api.post(f"{HERE}/items/", item_body("a", "b", batch="Pilot"), format="json")
+    assert (asked.data["batch"], asked.data["priority"]) == ("Pilot", 7)
+    assert services.claim_next(project, make_member(project)) is None
+    turn = services.claim_next(project, person)
+    assert turn is not None
+    assert turn.item.named_batch == named
+    new = api.post(f"{HERE}/items/", item_body("c", "d", batch="Main"), format="json")
+    assert new.data["batch"] == "Main"
+    assert not project.batches.get(name="Main").is_named
+    loose = api.post(f"{HERE}/items/", item_body("e", "f", priority=3), format="json")
+    assert (loose.data["batch"], loose.data["priority"]) == (None, 3)
+    services.pause_batch(named)
+    waiting = api.post(f"{HERE}/items/", item_body("g", "h", batch="Pilot"), format="json")
+    assert waiting.data["status"] == "paused"
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
         (item_body("a"), "responses"),
+        (item_body("a", "b", batch=""), "batch"),
+        (item_body("a", "b", batch="x" * 101), "batch"),
+        (item_body("a", "b", batch="a\x00b"), "batch"),
         (item_body("a", "a "), "responses"),
         (item_body("a", "b", "c"), "responses"),
         (item_body("a", "b", task_type="essay"), "task_type"),
