@@ -139,6 +139,8 @@ def test_an_insert_is_what_save_would_have_stored(
 def test_an_insert_where_the_database_returns_no_key(
     annotator: User, placed: list[Item], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if connection.vendor == "postgresql":
+        pytest.skip("PostgreSQL always returns it")
     monkeypatch.setattr(connection.features, "can_return_columns_from_insert", False)
     insert = CompiledInsert(Annotation)
     for revision in (1, 2):
