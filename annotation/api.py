@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.http import FileResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
@@ -183,18 +184,19 @@ def add_item(project: Project, data: dict[str, Any]) -> tuple[Item, bool]:
         ]
         parts = " ".join([prompt.content_hash, *sorted(r.text_hash for r in responses)])
         key = data["key"] or text_hash(parts)
-        batch = services.get_or_add_batch(project, data["batch"]) if "batch" in data else None
-        item = services.queue_item(
-            project,
-            prompt,
-            responses,
-            key=f"api:{key}",
-            task_type=data.get("task_type"),
-            answers_wanted=data.get("answers_wanted"),
-            priority=data["priority"],
-            origin=Item.Origin.API,
-            named_batch=batch,
-        )
+        with transaction.atomic():  # no batch is left where its first item is refused
+            batch = services.get_or_add_batch(project, data["batch"]) if "batch" in data else None
+            item = services.queue_item(
+                project,
+                prompt,
+                responses,
+                key=f"api:{key}",
+                task_type=data.get("task_type"),
+                answers_wanted=data.get("answers_wanted"),
+                priority=data["priority"],
+                origin=Item.Origin.API,
+                named_batch=batch,
+            )
     except services.ContentInvalid as refusal:
         raise ValidationError({"responses": [str(refusal)]}) from None
     if item is not None:

@@ -6,8 +6,7 @@ What an annotator's page gets from here names no source, no primary key and no o
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
@@ -15,7 +14,6 @@ from django.db.models import (
     QuerySet,
 )
 from django.http import Http404
-from django.utils.functional import SimpleLazyObject
 from django.utils.safestring import SafeString
 
 from annotation import permissions
@@ -30,11 +28,7 @@ from annotation.models import (
 )
 from annotation.rendering import render
 from annotation.task_types import TASK_TYPES
-from annotation.task_types.contract import (
-    BaseAnswerForm,
-    rationale_chars,
-    rationale_is_required,
-)
+from annotation.task_types.contract import BaseAnswerForm
 
 KEPT_SECONDS = 3600
 SHOWN_MESSAGES = 3  # of a long conversation; what lies before is folded up
@@ -150,18 +144,6 @@ class ItemCard:
         return f"answer-{self.key}"
 
     @property
-    def rationale(self) -> str:
-        return str(self.initial.get("rationale", ""))
-
-    @property
-    def rationale_is_required(self) -> bool:
-        return rationale_is_required(self.config)
-
-    @property
-    def rationale_chars(self) -> int:
-        return rationale_chars(self.config)
-
-    @property
     def kept_seconds(self) -> int:
         """For how long others may be shown what was drawn of the form; 0 where it is filled in."""
         return 0 if self.initial else KEPT_SECONDS
@@ -208,9 +190,6 @@ def item_card(assignment: Assignment) -> ItemCard:
     if said is not None and said.answer is not None:
         initial = task_type.to_display(said.answer, order) | {"rationale": said.rationale}
     markdown = project.render_markdown
-    make_form: Any = partial(
-        task_type.AnswerForm, config=config, responses=len(order), initial=initial
-    )
     return ItemCard(
         key=assignment.key,
         task_type=item.task_type,
@@ -231,8 +210,7 @@ def item_card(assignment: Assignment) -> ItemCard:
         ),
         is_markdown=markdown,
         initial=initial,
-        # Mostly what was drawn of it is kept, and it is not needed.
-        form=cast(BaseAnswerForm, SimpleLazyObject(make_form)),
+        form=task_type.AnswerForm(config=config, responses=len(order), initial=initial),
         draft=assignment.draft,
         draft_version=assignment.draft_version,
         active_seconds=assignment.active_seconds,

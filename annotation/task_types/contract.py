@@ -65,16 +65,6 @@ class BaseSettingsForm(forms.Form):
         }
 
 
-def rationale_is_required(config: Mapping[str, Any]) -> bool:
-    """Whether an answer needs a reason, by the project's settings."""
-    return bool(config.get("rationale") == "required")
-
-
-def rationale_chars(config: Mapping[str, Any]) -> int:
-    """How long a reason is at least, where one is required; 0: any length."""
-    return int(config.get("rationale_chars", 0)) if rationale_is_required(config) else 0
-
-
 class BaseAnswerForm(forms.Form):
     """What an annotator sends, in display order. `responses` is how many were shown."""
 
@@ -94,13 +84,23 @@ class BaseAnswerForm(forms.Form):
         self.config = dict(config or {})
         self.responses = responses
 
+    @property
+    def rationale_is_required(self) -> bool:
+        return self.config.get("rationale") == "required"
+
+    @property
+    def rationale_chars(self) -> int:
+        """How long a reason is at least, where one is required; 0: any length."""
+        return int(self.config.get("rationale_chars", 0)) if self.rationale_is_required else 0
+
     def clean_rationale(self) -> str:
         rationale: str = self.cleaned_data["rationale"]
-        if not rationale and rationale_is_required(self.config):
+        if not rationale and self.rationale_is_required:
             raise forms.ValidationError("Say in a few words why.")
-        if len(rationale) < (chars := rationale_chars(self.config)):
+        if len(rationale) < self.rationale_chars:
             raise forms.ValidationError(
-                f"Say why in at least {chars} characters; these are {len(rationale)}."
+                f"Say why in at least {self.rationale_chars} characters; these are"
+                f" {len(rationale)}."
             )
         return rationale
 

@@ -176,6 +176,9 @@ def test_an_item_goes_into_the_batch_that_is_named(project: Project, api: APICli
     services.pause_batch(named)
     waiting = api.post(f"{HERE}/items/", item_body("g", "h", batch="Pilot"), format="json")
     assert waiting.data["status"] == "paused"
+    refused = api.post(f"{HERE}/items/", item_body("a", "b", "c", batch="New"), format="json")
+    assert refused.status_code == 400
+    assert not project.batches.filter(name="New").exists()
 
 
 @pytest.mark.parametrize(
