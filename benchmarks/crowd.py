@@ -71,7 +71,10 @@ def build(options: argparse.Namespace) -> Project:
 
 
 class Person(threading.Thread):
-    """Works until all is done, as people do: some skip, all leave items behind now and then."""
+    """Works until all is done, as people do: some skip, all leave items behind now and then.
+
+    Each begins with one or the other, so that few items on a slow machine see both too.
+    """
 
     def __init__(self, number: int, browser: Annotator, options: argparse.Namespace) -> None:
         super().__init__(name=f"person_{number}", daemon=True)
@@ -101,11 +104,13 @@ class Person(threading.Thread):
                 continue
             self.browser.show(key)
             self.pause(self.think)
+            first = not self.did
+            self.did["shown"] += 1
             dice = self.draw.random()
-            if self.may_skip and dice < 0.1:
+            if self.may_skip and (first or dice < 0.1):
                 self.did["skipped"] += 1
                 self.browser.skip(key)
-            elif dice > 0.93 and len(self.left) < MAX_LEFT:
+            elif (first or dice > 0.93) and len(self.left) < MAX_LEFT:
                 self.did["left"] += 1
                 self.left.append(key)
             else:

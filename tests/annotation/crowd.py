@@ -31,13 +31,18 @@ Say = Callable[..., None]
 
 
 def judge(username: str, plan: dict[str, Any], say: Say) -> None:
-    """Work until nothing is open: skip, abandon, come late, undo, click twice, die."""
+    """Work until nothing is open: skip, abandon, come late, undo, click twice, die.
+
+    What everybody does in the first two turns is set, the rest is drawn: however the machine lets
+    them run, something of each was done.
+    """
     draw = random.Random(f"{plan['seed']}:{username}")
     me = User.objects.get(username=username)
     project = Project.objects.get(slug=plan["project"])
     abandoned: list[Assignment] = []
     number = 0
     skips = username in plan["may_skip"]  # others stay, so that every item finds its K people
+    mortal = username in plan["mortal"]
     while Item.objects.filter(project=project, status=Item.Status.OPEN).exists():
         assignment = services.claim_next(project, me)
         if assignment is None:
@@ -47,25 +52,29 @@ def judge(username: str, plan: dict[str, Any], say: Say) -> None:
             time.sleep(0.02)
             continue
         number += 1
-        if number == 2 and username in plan["mortal"]:
+        if number == 2 and mortal:
             os.kill(os.getpid(), signal.SIGKILL)
         dice = draw.random()
-        if skips and dice < 0.2:
+        if skips and (number == 1 or dice < 0.2):
             services.skip(assignment, "not for me")
             say("skipped", assignment)
-        elif dice < 0.30:
+        elif number == 1 and mortal:
+            pass  # never comes back to it
+        elif number > 2 and dice < 0.30:
             abandoned.append(assignment)
         else:
             key = f"{username}-{number}"
             with suppress(services.AssignmentLost):  # on a busy machine a lease may run out here
                 services.heartbeat(assignment, 1.0)
             submit(assignment, draw, say, key)
-            if draw.random() < 0.2:
+            if number == 2 or draw.random() < 0.2:
                 submit(assignment, draw, say, key)  # a second click
-            if plan.get("may_undo", True) and draw.random() < 0.15:
+            if plan.get("may_undo", True) and (number == 2 or draw.random() < 0.15):
                 undone = services.undo_last(project, me)
                 if undone is not None and draw.random() < 0.5:
                     submit(undone, draw, say, f"{key}-again")
+        if number == 1:
+            plan["all_began"].wait(plan["seconds"])
 
 
 def submit(assignment: Assignment, draw: random.Random, say: Say, key: str) -> None:
@@ -121,6 +130,7 @@ def main(plan_file: str) -> int:
     plan = json.loads(Path(plan_file).read_text())
     plan["start"] = time.time() + 1.0  # all are forked and connected by then
     context = multiprocessing.get_context("fork")
+    plan["all_began"] = context.Barrier(len(plan["people"]))  # nobody takes all before others come
     people = [context.Process(target=person, args=(name, plan)) for name in plan["people"]]
     for process in people:
         process.start()
