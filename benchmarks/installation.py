@@ -7,7 +7,6 @@ removes both. In that process `Web` starts gunicorn with the command of supervis
 import configparser
 import http.client
 import os
-import random
 import secrets
 import shlex
 import signal
@@ -147,7 +146,7 @@ class Web:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def kill_one(self) -> None:
-        """SIGKILL one of the web processes; gunicorn's main process starts another."""
+        """SIGKILL the oldest web process, which people are at; gunicorn starts another."""
         while not (workers := self.workers()):
             time.sleep(0.1)
-        os.kill(random.choice(workers), signal.SIGKILL)
+        os.kill(workers[0], signal.SIGKILL)
