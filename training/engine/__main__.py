@@ -15,7 +15,7 @@ from training.engine import lifeline
 from training.engine.algorithms import ALGORITHMS
 from training.engine.configs import load_config
 from training.engine.fit import Stopped
-from training.engine.kernels import native
+from training.engine.kernels import library
 from training.engine.memory import keep_freed_memory
 from training.engine.rundir import RunDir
 
@@ -35,7 +35,7 @@ def main() -> None:
     run.lock()
     run.attempt = arguments.attempt or run.last_attempt() + 1
     versions = {name: version(name) for name in PACKAGES} | {"python": platform.python_version()}
-    compiled = "C" if native.library(torch.float32) is not None else "torch: no C compiler here"
+    compiled = "C" if library.load(torch.float32) is not None else "torch: no C compiler here"
     run.emit("versions", values=versions | {"kernels": compiled})
     logging.disable_progress_bar()  # the log is read on a page
     logging.set_verbosity_error()

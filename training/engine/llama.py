@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from transformers import PreTrainedModel
 
 from training.engine.arena import Arena
-from training.engine.attention import Attention
+from training.engine.attention import attention_for
 from training.engine.data import TreeBatch
 from training.engine.flat import FlatParameters
 from training.engine.kernels import plain
@@ -65,7 +65,7 @@ class Kept:
     n1: Tensor  # (N, d) x / rms(x)
     r1: Tensor  # (N, 1) 1 / rms(x), float32
     qkv: Tensor  # (N, H + 2G, D), queries and keys rotated
-    weights: list[Tensor | None]
+    attention: Any  # what attention wants back
     attended: Tensor  # (M, H D)
     n2: Tensor  # (M, d)
     r2: Tensor  # (M, 1)
@@ -87,7 +87,7 @@ class Llama:
         self.size: int = getattr(config, "head_dim", None) or config.hidden_size // self.heads
         self.rotary = trunk.rotary_emb
         self.kernels = flat.kernels
-        self.attention = Attention(self.heads, self.groups, self.kernels)
+        self.attention = attention_for(self.heads, self.groups, flat.weights.device, flat.dtype)
         self.embedding: nn.Parameter = trunk.embed_tokens.weight
         self.gain: nn.Parameter = trunk.norm.weight
         self.modules = list(trunk.layers)
@@ -138,7 +138,7 @@ class Llama:
         dtype, ops = self.flat.dtype, self.kernels
         x = F.embedding(batch.ids, self.embedding)
         rotation = self.rotation(batch.position_ids)
-        bundles, last_bundles = (self.attention.bundles(batch, which) for which in ("all", last))
+        plan, last_plan = (self.attention.plan(batch, which) for which in ("all", last))
         kept: list[Kept] = []
         keep = arena.take if arena else None
         added: Tensor | None = None  # what the layer before adds to x
@@ -150,9 +150,7 @@ class Llama:
             if seen is not None:
                 seen(number, qkv)
             attended = (keep or a.new_empty)(len(x), self.heads, self.size, dtype=dtype)
-            weights = self.attention.forward(
-                qkv, last_bundles if is_last else bundles, attended, arena
-            )
+            attention = self.attention.forward(qkv, last_plan if is_last else plan, attended, arena)
             if is_last:
                 x, attended = x[read], attended[read]
             attended = attended.flatten(1)
@@ -161,7 +159,7 @@ class Llama:
             gate_up = self.multiply(a, layer.gate_up, keep)
             added = self.multiply(ops.swiglu(gate_up), layer.down, keep and a.new_empty)
             if arena:
-                kept.append(Kept(n1, r1, qkv, weights, attended, n2, r2, gate_up))
+                kept.append(Kept(n1, r1, qkv, attention, attended, n2, r2, gate_up))
         out, _, r = plain.add_norm(x, added, self.gain, self.eps, torch.float32, None)
         return out, kept, (x.mul_(r), r)
 
@@ -186,7 +184,7 @@ class Llama:
         dtype, ops = self.flat.dtype, self.kernels
         gradient = self.flat.gradient
         rotation = self.rotation(batch.position_ids)
-        bundles, last_bundles = (self.attention.bundles(batch, which) for which in ("all", last))
+        plan, last_plan = (self.attention.plan(batch, which) for which in ("all", last))
         dx = torch.zeros_like(grad)
         dy = plain.add_norm_backward(dx, grad, *final, self.gain, gradient(self.gain)).to(dtype)
         for number in reversed(range(len(self.layers))):
@@ -209,7 +207,7 @@ class Llama:
                 d_attended = spread(d_attended, read, len(batch.ids))
                 dx = spread(dx, read, len(batch.ids))
             d_turned = self.attention.backward(
-                k.qkv, last_bundles if is_last else bundles, k.weights, d_attended
+                k.qkv, last_plan if is_last else plan, k.attention, d_attended
             )
             dqkv = ops.rotate_back(d_turned, rotation, dtype).flatten(1)
             self.flat.add_product(into.qkv, dqkv, k.n1 * layer.norm1.to(dtype))

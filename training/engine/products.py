@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from training.engine.kernels import native
+from training.engine.kernels import products as kernel
 
 Product = Callable[[Tensor], Tensor]
 
@@ -49,7 +49,7 @@ def product(x: Tensor, w: Tensor, out: Tensor | None = None) -> Tensor:
 def multiply(a: Tensor, b: Tensor, out: Tensor, add: bool = False) -> None:
     """out = a b or, with `add`, out += a b: (m, k), (k, n) → (m, n)."""
     if is_ours(a, b, out):
-        native.multiply(a, b, out, add)
+        kernel.multiply(a, b, out, add)
     elif add:
         out.addmm_(a, b)
     else:
@@ -65,7 +65,7 @@ def is_ours(a: Tensor, b: Tensor, out: Tensor) -> bool:
         and out.device.type == "cpu"
         and min(m, k, n) >= NARROWEST
         and m * k * n >= LEAST
-        and native.multiplies()
+        and kernel.multiplies()
     )
 
 

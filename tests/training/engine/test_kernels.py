@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.engine.kernels import kernels_for, native, plain
+from training.engine.kernels import kernels_for, library, native, plain
 from training.engine.kernels.plain import AdamW, Rotation
 
 BF16, F32 = torch.bfloat16, torch.float32
 WIDTHS = (5, 64, 100)  # with and without a rest that fills no vector
 
-needs_compiler = pytest.mark.skipif(native.library(BF16) is None, reason="no C compiler here")
+needs_compiler = pytest.mark.skipif(library.load(BF16) is None, reason="no C compiler here")
 
 
 @pytest.fixture(autouse=True)
@@ -98,46 +98,6 @@ def test_the_gated_mlp(dtype: torch.dtype, width: int) -> None:
 
 
 @needs_compiler
-def test_moving_tokens_between_blocks_and_batches(dtype: torch.dtype) -> None:
-    groups, per_group, size = 2, 3, 4
-    x = random(dtype, 9, groups * per_group + 2, size)
-    places = torch.tensor([0, 4, -1, 8, 3])
-    blocks = [ops.gather(x, places, 1, groups, per_group) for ops in (native, plain)]
-    assert torch.equal(*blocks)
-    assert blocks[0].shape == (groups, 5, per_group, size)
-    assert torch.equal(blocks[0][1, 1], x[4, 1 + per_group : 1 + 2 * per_group])
-    assert not blocks[0][:, 2].any()
-    outs = [torch.zeros(9, groups * per_group, size, dtype=dtype) for _ in range(2)]
-    sums = [torch.zeros(9, groups * per_group + 2, size) for _ in range(2)]
-    twice = torch.tensor([4, 4, -1, 8, 3])
-    for ops, out, into in zip((native, plain), outs, sums, strict=True):
-        ops.put(blocks[0], places, out)
-        ops.add_at(blocks[0], twice, 2, into)
-    assert torch.equal(*outs)
-    torch.testing.assert_close(*sums)
-    assert sums[0][4, 2:].any()
-    assert not sums[0][:, :2].any()
-
-
-@needs_compiler
-@pytest.mark.parametrize("keys", WIDTHS)
-def test_softmaxes_over_what_is_seen(dtype: torch.dtype, keys: int) -> None:
-    groups, per_group = 2, 3
-    seen = torch.tensor([[1, 2, keys], [3, keys - 1, 1]], dtype=torch.int32)
-    scores = random(dtype, groups * 2, 3 * per_group, keys) * 5
-    ours, theirs = torch.empty_like(scores), torch.empty_like(scores)
-    native.causal_softmax(scores, seen, per_group, ours)
-    plain.causal_softmax(scores.clone(), seen, per_group, theirs)
-    assert_close(ours, theirs)
-    assert not ours[0, 0, 1:].any()
-    d = random(dtype, *scores.shape)
-    expected = d.clone()
-    native.softmax_backward(theirs, d)
-    plain.softmax_backward(theirs, expected)
-    assert_close(d, expected)
-
-
-@needs_compiler
 @pytest.mark.parametrize("temperature", [1.0, 0.5])
 @pytest.mark.parametrize("words", [40, 5000])
 def test_the_softmax_of_a_vocabulary(dtype: torch.dtype, words: int, temperature: float) -> None:
@@ -182,10 +142,6 @@ def test_a_number_that_is_none_is_not_lost(dtype: torch.dtype) -> None:
     bad = torch.full((2, 6), float("nan"), dtype=dtype)
     assert native.swiglu(bad).isnan().all()
     assert native.vocabulary_softmax(bad, 1.0, keep=True).isnan().all()
-    out = torch.empty(2, 1, 6, dtype=dtype)
-    seen = torch.full((2, 1), 6, dtype=torch.int32)
-    native.causal_softmax(bad[:, None].contiguous(), seen, 1, out)
-    assert out.isnan().all()
     assert native.add_norm(bad.float(), None, torch.ones(6), 1e-5, dtype, None)[0].isnan().all()
 
 
@@ -212,22 +168,22 @@ def test_without_a_library_the_plain_kernels_serve(
         monkeypatch.setenv("CC", "/bin/false")
     else:
         (tmp_path / "prefloop").write_text("a file where the folder should be")
-    native.library.cache_clear()
+    library.load.cache_clear()
     try:
-        assert native.library(BF16) is None
+        assert library.load(BF16) is None
         assert kernels_for(torch.device("cpu"), BF16) is plain
     finally:
-        native.library.cache_clear()
+        library.load.cache_clear()
 
 
 @needs_compiler
 def test_it_is_compiled_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    compiler = native.c_compiler()
+    compiler = library.c_compiler()
     assert compiler is not None
-    built = native.build(compiler, BF16)
+    built = library.build(compiler, BF16)
     assert [path.name for path in (tmp_path / "prefloop").iterdir()] == [built.name]
     monkeypatch.setattr(subprocess, "run", None)
-    assert native.build(compiler, BF16) == built
+    assert library.build(compiler, BF16) == built
     monkeypatch.undo()
-    assert native.build(compiler, F32) != built
+    assert library.build(compiler, F32) != built

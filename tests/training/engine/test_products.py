@@ -7,13 +7,13 @@ from torch import Tensor, nn
 from training.engine import products
 from training.engine.arena import Arena
 from training.engine.flat import FlatParameters
-from training.engine.kernels import native
+from training.engine.kernels import products as kernel
+from training.engine.kernels.library import c_compiler
 from training.engine.products import multiply, piece, product
 
 # Not whether it was built: that it can be where these are is for the tests to say.
 needs_ours = pytest.mark.skipif(
-    native.c_compiler() is None
-    or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"),
+    c_compiler() is None or torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"),
     reason="no C compiler or no AVX2 here",
 )
 
@@ -61,7 +61,7 @@ def test_our_product_is_the_product(
     a, b = laid(m, k, a_lies), laid(k, n, b_lies)
     whole = torch.full((m, n + 3), 2.0 if add else float("nan"))
     out = whole[:, 1 : n + 1]
-    native.multiply(a, b, out, add)
+    kernel.multiply(a, b, out, add)
     exact = a.double() @ b.double() + (2.0 if add else 0.0)
     size = a.double().abs() @ b.double().abs() + 2.0
     assert ((out - exact).abs() <= 2**-24 * (10 + k**0.5) * size).all()
@@ -76,15 +76,15 @@ def test_our_product_does_not_hang_on_threads(threads: int) -> None:
     a, b = torch.randn(350, 577), torch.randn(577, 601)
     usual = torch.get_num_threads()
     first, again = torch.empty(350, 601), torch.empty(350, 601)
-    native.multiply(a, b, first, add=False)
+    kernel.multiply(a, b, first, add=False)
     try:
         torch.set_num_threads(threads)
         for _ in range(3):
-            native.multiply(a, b, again, add=False)
+            kernel.multiply(a, b, again, add=False)
             assert torch.equal(again, first)
     finally:
         torch.set_num_threads(usual)
-    native.multiply(a[7:19], b, again[:12], add=False)
+    kernel.multiply(a[7:19], b, again[:12], add=False)
     assert torch.equal(again[:12], first[7:19])  # nor on the rows beside one's own
 
 
@@ -92,7 +92,7 @@ def test_our_product_does_not_hang_on_threads(threads: int) -> None:
 def test_our_product_passes_on_what_is_no_number() -> None:
     a, b, out = torch.ones(20, 30), torch.ones(30, 40), torch.empty(20, 40)
     a[3, 4] = float("nan")
-    native.multiply(a, b, out, add=False)
+    kernel.multiply(a, b, out, add=False)
     assert out.isnan().any(dim=1).nonzero().flatten().tolist() == [3]
 
 
@@ -101,10 +101,10 @@ def test_our_product_refuses_what_it_cannot_multiply() -> None:
     a, b, out = torch.ones(2, 3), torch.ones(3, 4), torch.ones(2, 4)
     for wrong in [(a, b.t(), out), (a, b, out.t()), (a[:0], b, out[:0]), (a[:, :0], b[:0], out)]:
         with pytest.raises(ValueError, match="no matrices"):
-            native.multiply(*wrong, add=False)
+            kernel.multiply(*wrong, add=False)
     for wrong in [(a.double(), b, out), (a, b, torch.ones(4, 2).t())]:
         with pytest.raises(ValueError, match="float32"):
-            native.multiply(*wrong, add=False)
+            kernel.multiply(*wrong, add=False)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -131,7 +131,7 @@ def test_ours_serves_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None
     assert not products.is_ours(small, small, small)  # the call would take longer than the sums
     assert not products.is_ours(large[:1], large, large[:1])
     assert not products.is_ours(large.double(), large.double(), large.double())
-    monkeypatch.setattr(native, "library", lambda _: None)
+    monkeypatch.setattr(kernel, "load", lambda _: None)
     assert not products.is_ours(large, large, large)
     monkeypatch.undo()
     monkeypatch.setattr(products, "WANTS_OURS", False)

@@ -1,61 +1,13 @@
 /* What lies between a layer's matrix products, each in one pass over memory.
 
-   A `number` is what products read and write: bfloat16 (the upper half of a float) or, compiled
-   with -DSINGLE, a float; sums run in float either way. Every function shares its rows out to
-   `threads` OpenMP threads, and what a row gives does not depend on how many there are, except the
-   gains' gradients, which are summed thread by thread.
+   Every function shares its rows out to `threads` OpenMP threads, and what a row gives does not
+   depend on how many there are, except the gains' gradients, which are summed thread by thread.
 
    The same in torch, and what each function means, stands in plain.py; a test compares the two. */
 
-#include <math.h>
 #include <omp.h>
-#include <stdint.h>
-#include <string.h>
 
-#ifdef SINGLE
-
-typedef float number;
-
-static inline float widen(number x) { return x; }
-static inline number narrow(float x) { return x; }
-
-#else
-
-typedef uint16_t number;
-
-static inline float widen(number x) {
-    uint32_t bits = (uint32_t)x << 16;
-    float out;
-    memcpy(&out, &bits, 4);
-    return out;
-}
-
-static inline number narrow(float x) { /* to the nearest, ties to even; NaN stays NaN */
-    uint32_t bits;
-    memcpy(&bits, &x, 4);
-    uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    return (number)((bits & 0x7fffffffu) > 0x7f800000u ? 0x7fc0u : rounded);
-}
-
-#endif
-
-static inline float exp_of(float x) { /* within 2e-7 of e^x; 0 below -87; NaN stays NaN */
-    float low = x < -87.0f ? -87.0f : x;
-    float y = low > 88.0f ? 88.0f : low;
-    float n = __builtin_floorf(y * 1.44269504f + 0.5f);
-    float r = y - n * 0.693359375f + n * 2.12194440e-4f; /* y - n ln 2, ln 2 in two parts */
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    uint32_t bits = (uint32_t)((int32_t)n + 127) << 23;
-    float power;
-    memcpy(&power, &bits, 4);
-    return x < -87.0f ? 0.0f : p * power;
-}
+#include "number.h"
 
 static inline float sigmoid(float x) { return 1.0f / (1.0f + exp_of(-x)); }
 
@@ -188,87 +140,6 @@ void swiglu_backward(long rows, long f, const number *gate_up, const number *dou
             d_up[j] = narrow(by * opened);
             d_gate[j] = narrow(by * u * (s + opened * (1.0f - s)));
         }
-    }
-}
-
-/* --- attention -------------------------------------------------------------------------------- */
-
-void gather(long count, const int64_t *places, const number *x, long heads, long first, long groups,
-            long per_group, long size, number *out, int threads) {
-    long bytes = per_group * size * sizeof(number);
-#pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
-    for (long g = 0; g < groups; g++)
-        for (long i = 0; i < count; i++) {
-            number *o = out + (g * count + i) * per_group * size;
-            if (places[i] < 0) memset(o, 0, bytes);
-            else memcpy(o, x + (places[i] * heads + first + g * per_group) * size, bytes);
-        }
-}
-
-void put(long count, const int64_t *places, const number *x, long groups, long per_group, long size,
-         number *out, int threads) {
-    long bytes = per_group * size * sizeof(number), heads = groups * per_group;
-#pragma omp parallel for num_threads(threads) schedule(static) collapse(2)
-    for (long g = 0; g < groups; g++)
-        for (long i = 0; i < count; i++)
-            if (places[i] >= 0)
-                memcpy(out + (places[i] * heads + g * per_group) * size,
-                       x + (g * count + i) * per_group * size, bytes);
-}
-
-/* Each thread adds to tokens of its own, in the order of `places`. */
-void add_at(long count, const int64_t *places, const number *x, long tokens, long heads, long first,
-            long groups, long per_group, long size, float *out, int threads) {
-    long width = per_group * size;
-#pragma omp parallel num_threads(threads)
-    {
-        long t = omp_get_thread_num(), all = omp_get_num_threads();
-        long low = tokens * t / all, high = tokens * (t + 1) / all;
-        for (long g = 0; g < groups; g++)
-            for (long i = 0; i < count; i++) {
-                if (places[i] < low || places[i] >= high) continue;
-                float *o = out + (places[i] * heads + first + g * per_group) * size;
-                const number *xi = x + (g * count + i) * width;
-#pragma omp simd
-                for (long j = 0; j < width; j++) o[j] += widen(xi[j]);
-            }
-    }
-}
-
-/* Row i of `rows` belongs to query i / per_group, of which there are `queries`, over and over. */
-void causal_softmax(long rows, long keys, long queries, long per_group, const number *scores,
-                    const int32_t *seen, number *out, int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (long i = 0; i < rows; i++) {
-        const number *z = scores + i * keys;
-        number *o = out + i * keys;
-        long n = seen[i / per_group % queries];
-        float largest = -INFINITY, sum = 0;
-        float e[n];
-#pragma omp simd reduction(max : largest)
-        for (long j = 0; j < n; j++) largest = widen(z[j]) > largest ? widen(z[j]) : largest;
-#pragma omp simd reduction(+ : sum)
-        for (long j = 0; j < n; j++) {
-            e[j] = exp_of(widen(z[j]) - largest);
-            sum += e[j];
-        }
-        float by = 1.0f / sum;
-#pragma omp simd
-        for (long j = 0; j < n; j++) o[j] = narrow(e[j] * by);
-        memset(o + n, 0, (keys - n) * sizeof(number));
-    }
-}
-
-void softmax_backward(long rows, long keys, const number *p, number *d, int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (long i = 0; i < rows; i++) {
-        const number *pi = p + i * keys;
-        number *di = d + i * keys;
-        float inner = 0;
-#pragma omp simd reduction(+ : inner)
-        for (long j = 0; j < keys; j++) inner += widen(pi[j]) * widen(di[j]);
-#pragma omp simd
-        for (long j = 0; j < keys; j++) di[j] = narrow(widen(pi[j]) * (widen(di[j]) - inner));
     }
 }
 

@@ -119,49 +119,6 @@ def swiglu_backward(gate_up: Tensor, dout: Tensor, d_gate_up: Tensor) -> Tensor:
     return opened.mul_(up)
 
 
-# --- attention ------------------------------------------------------------------------------------
-
-
-def gather(x: Tensor, places: Tensor, first: int, groups: int, per_group: int) -> Tensor:
-    """The tokens at `places` (C,), group by group, of the heads `first`, `first` + 1 … of `x`
-    (N, heads, D): (G, C, R, D). Zeros where a place is -1."""
-    heads = x[:, first : first + groups * per_group]
-    found = heads[places.clamp_min(0)].masked_fill_((places < 0)[:, None, None], 0.0)
-    laid: Tensor = found.unflatten(1, (groups, per_group)).transpose(0, 1)
-    return laid.contiguous()
-
-
-def put(x: Tensor, places: Tensor, out: Tensor) -> None:
-    """Write x (G, C, R, D) to the tokens at `places` of `out` (N, H, D); none at -1."""
-    own = places >= 0
-    out[places[own]] = x[:, own].transpose(0, 1).flatten(1, 2)
-
-
-def add_at(x: Tensor, places: Tensor, first: int, into: Tensor) -> None:
-    """Add x (G, C, R, D) to the heads from `first` on of the tokens at `places` of `into`
-    (N, heads, D), float32; nothing at -1."""
-    own = places >= 0
-    heads = x.shape[0] * x.shape[2]
-    rows = x[:, own].transpose(0, 1).flatten(1, 2).float()
-    into[:, first : first + heads].index_add_(0, places[own], rows)
-
-
-def causal_softmax(scores: Tensor, seen: Tensor, per_group: int, out: Tensor) -> None:
-    """softmax over the first `seen` keys of each query: scores (G U, Q R, K), seen (U, Q)."""
-    units, queries = seen.shape
-    keys = torch.arange(scores.shape[-1], device=scores.device)
-    unseen = (keys >= seen[..., None])[:, :, None]
-    shaped = scores.view(-1, units, queries, per_group, scores.shape[-1])
-    masked = shaped.masked_fill_(unseen, float("-inf")).view_as(scores)
-    # In float32 also because torch's bfloat16 softmax takes half as long again.
-    out.copy_(torch.softmax(masked, dim=-1, dtype=torch.float32))
-
-
-def softmax_backward(p: Tensor, d: Tensor) -> None:
-    """In place, the gradient of the scores, given that of their softmax `p`."""
-    d.copy_(torch._softmax_backward_data(d, p, -1, p.dtype))
-
-
 # --- the head -------------------------------------------------------------------------------------
 
 
