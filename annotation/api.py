@@ -184,7 +184,7 @@ def add_item(project: Project, data: dict[str, Any]) -> tuple[Item, bool]:
         ]
         parts = " ".join([prompt.content_hash, *sorted(r.text_hash for r in responses)])
         key = data["key"] or text_hash(parts)
-        with transaction.atomic():  # no batch is left where its first item is refused
+        with transaction.atomic():  # no batch is left that nothing goes into
             batch = services.get_or_add_batch(project, data["batch"]) if "batch" in data else None
             item = services.queue_item(
                 project,
@@ -197,6 +197,10 @@ def add_item(project: Project, data: dict[str, Any]) -> tuple[Item, bool]:
                 origin=Item.Origin.API,
                 named_batch=batch,
             )
+            if item is None and batch is not None:
+                known = project.items.filter(key=f"api:{key}")
+                if not services.put_into_batch(batch, known):
+                    transaction.set_rollback(True)
     except services.ContentInvalid as refusal:
         raise ValidationError({"responses": [str(refusal)]}) from None
     if item is not None:

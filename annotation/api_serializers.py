@@ -132,7 +132,8 @@ class NewItemSerializer(Fields):
     batch = serializers.CharField(
         max_length=100,
         required=False,
-        help_text="The name of the batch it belongs to; a new name makes a batch for everybody.",
+        help_text="The name of the batch it belongs to; a new name makes a batch for everybody. "
+        "An item that is there already goes into it unless it is in another.",
     )
     key = serializers.CharField(
         max_length=150,

@@ -181,6 +181,15 @@ def test_an_item_goes_into_the_batch_that_is_named(project: Project, api: APICli
     assert not project.batches.filter(name="New").exists()
 
 
+def test_an_item_that_is_there_goes_into_a_batch_once(project: Project, api: APIClient) -> None:
+    loose = api.post(f"{HERE}/items/", item_body("a", "b"), format="json")
+    assert loose.data["batch"] is None
+    for name in ("Pilot", "Pilot", "Other"):
+        again = api.post(f"{HERE}/items/", item_body("a", "b", batch=name), format="json")
+        assert (again.status_code, again.data["batch"]) == (200, "Pilot")
+    assert [batch.name for batch in project.batches.all()] == ["Pilot"]
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
