@@ -13,7 +13,6 @@
    in their order: the result is the same for any number of threads. */
 
 #include <omp.h>
-#include <stdlib.h>
 
 #include "number.h"
 
