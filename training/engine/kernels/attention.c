@@ -103,8 +103,8 @@ typedef struct {
     float *keys, *values;             /* (keys, D) */
     float *key_panels, *value_panels; /* WIDTH keys side by side */
     float *d_keys, *d_values;
-    float *queries, *outs;     /* (STRIP, D) */
-    float *scores, *d_scores;  /* (STRIP, keys) */
+    float *queries, *outs;            /* (STRIP, D) */
+    float *scores, *d_scores;         /* (STRIP, keys) */
 } Desk;
 
 static long padded(long keys) { return rounded(keys, WIDTH) + HEIGHT; }
@@ -217,8 +217,8 @@ static void forward_tree(const Layout *l, const Desk *d, long tree, long group, 
 /* --- backward --------------------------------------------------------------------------------- */
 
 /* Scores → probabilities, and their gradients → the scores'. */
-static void unsoftmax(const Layout *l, const Strip *s, const Desk *d, long group,
-                                const float *lse) {
+static void softmax_backward(const Layout *l, const Strip *s, const Desk *d, long group,
+                             const float *lse) {
     for (long i = 0; i < s->rows; i++) {
         long query = i / l->per_group, n = s->seen + query;
         float *z = d->scores + i * d->row, *g = d->d_scores + i * d->row, inner = 0;
@@ -271,7 +271,7 @@ static void backward_tree(const Layout *l, const Desk *d, long tree, long group,
                       d->row);
             by_panels(s.rows, s.keys, l->size, l->wide, d->outs, d->value_panels, d->d_scores,
                       d->row);
-            unsoftmax(l, &s, d, group, lse);
+            softmax_backward(l, &s, d, group, lse);
             add_by_rows(s.rows, s.keys, l->wide, d->scores, d->row, d->outs, d->d_values);
             add_by_rows(s.rows, s.keys, l->wide, d->d_scores, d->row, d->queries, d->d_keys);
             by_keys(s.rows, s.keys, l->wide, d->d_scores, d->row, d->keys, d->outs);

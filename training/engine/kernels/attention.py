@@ -76,6 +76,7 @@ class Trees:
 
 def desk_size(dtype: torch.dtype, keys: int, size: int) -> int:
     """How many numbers a thread needs to work on."""
-    ask = getattr(load(dtype), "attention_desk")  # noqa: B009
-    ask.restype = ctypes.c_long
-    return int(ask(ctypes.c_long(keys), ctypes.c_long(size)))
+    found = load(dtype)
+    assert found is not None  # else `attention_for` chooses torch
+    found.attention_desk.restype = ctypes.c_long
+    return int(found.attention_desk(ctypes.c_long(keys), ctypes.c_long(size)))
