@@ -37,7 +37,8 @@ static inline long rounded(long x, long unit) { return (x + unit - 1) / unit * u
 
 /* --- small products --------------------------------------------------------------------------- */
 
-/* C = A B or, where it `adds`, C += A B, for HEIGHT rows and WIDTH columns of C and k terms. */
+/* C = A B or, where it `adds`, C += A B, for HEIGHT rows and WIDTH columns of C and k terms. Any
+   strides, any processor: products.c has its own, without strides, which is 6 % faster there. */
 static inline __attribute__((always_inline)) void cell(long k, const float *a, long a_row,
                                                        long a_column, const float *b, long b_row,
                                                        float *c, long c_row, int adds) {
