@@ -137,16 +137,19 @@ class Bench:
         steps = len(ours["losses"])
         print(f"{task}: float32, {steps} steps: losses differ by at most {gap:.1e}", flush=True)
         if "logprobs" in ours:
-            gap = largest_gap(*(flatten(side["logprobs"]) for side in (ours, theirs)))
-            print(f"{task}: float32, summed log-probabilities differ by at most {gap:.1e}")
+            self.compare_logprobs(task, ours, theirs, self.run(SIDES[1], "exact", exact))
         timed = {**work, "dtype": self.dtype, "batches": batches}
         us, them = self.take_turns(task, timed)
         pairs = self.workload.pairs
         rates = [[pairs / r["seconds"] for r in side] for side in (us, them)]
         self.report(task, "pairs/s", rates, target)
         last = batches[-max(1, len(batches) // 4) :]
+        name = f"mean loss of the last {len(last)} steps"
+        if steps == len(batches):
+            ends = [statistics.fmean(side["losses"][-len(last) :]) for side in (ours, theirs)]
+            self.compare(f"{task}: float32, {name}", ends)
         ends = [statistics.fmean(side[-1]["losses"][-len(last) :]) for side in (us, them)]
-        self.compare(f"{task}: {self.dtype}, mean loss of the last {len(last)} steps", ends)
+        self.compare(f"{task}: {self.dtype}, {name}", ends)
         final = {**exact, "kind": task, "batches": last}
         ends = [
             self.run(SIDES[0], "loss", {**final, "final": self.final(side)})["loss"]
@@ -159,6 +162,15 @@ class Bench:
         print(
             f"{task}: peak memory {peaks[0]:.2f} GiB against {peaks[1]:.2f} GiB: "
             f"{100 * peaks[0] / peaks[1]:.0f} %"
+        )
+
+    def compare_logprobs(self, task: str, *sides: dict[str, Any]) -> None:
+        ours, theirs, exact = (flatten(side["logprobs"]) for side in sides)
+        print(
+            f"{task}: float32, summed log-probabilities differ by at most "
+            f"{largest_gap(ours, theirs):.1e}; from those in float64 ours by "
+            f"{largest_gap(ours, exact):.1e}, TRL's by {largest_gap(theirs, exact):.1e}",
+            flush=True,
         )
 
     # --- how -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""TRL 1.16 (DPO, reward model) and transformers.generate, each in a process of its own.
+"""TRL 1.16 (DPO, reward model) and transformers, each in a process of its own.
 
 TRL at its best settings for a processor: bfloat16 autocast, no gradient checkpointing, reference
 log-probabilities computed once, batches alike in length, fused AdamW. It is handed token ids, so
@@ -26,7 +26,8 @@ from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer
 def main() -> None:
     task, work = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
     torch.set_num_threads(work["threads"])
-    result = {"dpo": run_dpo, "reward": run_reward, "sample": run_sample}[task](work)
+    tasks = {"dpo": run_dpo, "reward": run_reward, "sample": run_sample, "exact": run_exact}
+    result = tasks[task](work)
     print(json.dumps({"peak_gib": peak_gib()} | result))
 
 
@@ -114,6 +115,23 @@ def run_dpo(work: dict[str, Any]) -> dict[str, Any]:
         "losses": trainer.kept,
         "logprobs": [pairs[i : i + size] for i in range(0, len(pairs), size)],
     }
+
+
+@torch.no_grad()
+def run_exact(work: dict[str, Any]) -> dict[str, Any]:
+    """The responses' summed log-probabilities in float64: what both sides' float32 is off from."""
+    model = AutoModelForCausalLM.from_pretrained(work["model"], dtype=torch.float64).eval()
+
+    def summed(prompt: list[int], response: list[int]) -> float:
+        logits = model(torch.tensor([prompt + response])).logits[0, len(prompt) - 1 : -1]
+        chosen = logits.log_softmax(-1).gather(1, torch.tensor(response)[:, None])
+        return float(chosen.sum())
+
+    logprobs = [
+        [[summed(prompt, chosen), summed(prompt, rejected)] for prompt, chosen, rejected in batch]
+        for batch in work["batches"]
+    ]
+    return {"logprobs": logprobs}
 
 
 def run_reward(work: dict[str, Any]) -> dict[str, Any]:

@@ -17,15 +17,16 @@ void add_norm(long rows, long d, float *x, const number *p, const float *gain, f
               number *out, number *n, float *r, int threads) {
 #pragma omp parallel for num_threads(threads) schedule(static)
     for (long i = 0; i < rows; i++) {
-        float *xi = x + i * d, sum = 0;
+        float *xi = x + i * d;
+        double sum = 0; /* its error would be in every number of the row */
         if (p) {
             const number *pi = p + i * d;
 #pragma omp simd
             for (long j = 0; j < d; j++) xi[j] += widen(pi[j]);
         }
 #pragma omp simd reduction(+ : sum)
-        for (long j = 0; j < d; j++) sum += xi[j] * xi[j];
-        float ri = 1.0f / sqrtf(sum / d + eps);
+        for (long j = 0; j < d; j++) sum += (double)xi[j] * xi[j];
+        float ri = 1.0 / sqrt(sum / d + eps);
         number *o = out + i * d;
         r[i] = ri;
 #pragma omp simd
