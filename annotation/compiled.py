@@ -64,7 +64,7 @@ class Compiled(Generic[Row]):
 
     def __init__(self, build: Callable[..., QuerySet[Any, Row]], **kinds: type) -> None:
         self.build, self.markers = build, _markers(kinds)
-        self.ready: dict[str, tuple[Statement, _Rows]] = {}  # by kind of database
+        self.ready: dict[str, tuple[Statement, _RowMaker]] = {}  # by kind of database
 
     def __call__(self, **values: Value) -> list[Row]:
         connection = connections[DEFAULT_DB_ALIAS]
@@ -73,10 +73,10 @@ class Compiled(Generic[Row]):
             compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
             sql, params = compiler.as_sql()
             statement = Statement(sql, params, self.markers, connection)
-            self.ready[connection.vendor] = statement, _Rows(queryset, compiler)
-        statement, rows = self.ready[connection.vendor]
+            self.ready[connection.vendor] = statement, _RowMaker(queryset, compiler)
+        statement, maker = self.ready[connection.vendor]
         with execute(connection, *statement.filled(values, connection)) as told:
-            return [rows.made_of(each, connection) for each in told.fetchall()]
+            return [maker.make(each, connection) for each in told.fetchall()]
 
     def first(self, **values: Value) -> Row | None:
         """The first row; that no more are fetched is for `build` to say."""
@@ -255,7 +255,7 @@ class Statement:
         return self.sql, params
 
 
-class _Rows:
+class _RowMaker:
     """What Django's iterables make of a row, with all that is the same for each row found before.
 
     Takes querysets of models, with what they select, and of `values_list`, named ones left out.
@@ -275,7 +275,7 @@ class _Rows:
             self.joined = find_populators(of, compiler.select, DEFAULT_DB_ALIAS)
             self.annotated = list((compiler.annotation_col_map or {}).items())
 
-    def made_of(self, told: Sequence[Any], connection: BaseDatabaseWrapper) -> Any:
+    def make(self, told: Sequence[Any], connection: BaseDatabaseWrapper) -> Any:
         row = list(told)
         for place, (convert, expression) in self.converters:
             for each in convert:

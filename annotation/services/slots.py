@@ -45,7 +45,7 @@ LOCKED = Compiled(
 )
 
 
-class Known(TypedDict):
+class HasRevisions(TypedDict):
     """What is fetched with an assignment: it saves a query where nothing was said before."""
 
     has_revisions: bool
@@ -59,7 +59,7 @@ CURRENT = Compiled(
 )
 
 
-def lock(assignment: Assignment) -> "tuple[Item, WithAnnotations[Assignment, Known]]":
+def lock(assignment: Assignment) -> "tuple[Item, WithAnnotations[Assignment, HasRevisions]]":
     """The item, locked, and the assignment as it is now."""
     item = LOCKED.one(item=assignment.item_id)
     current = CURRENT.one(assignment=assignment.pk)
@@ -77,7 +77,7 @@ def has_free_slot(item: Item) -> bool:
 TURNS = Compiled(
     lambda item: Assignment.objects.filter(item=item).values_list("annotator", "slot"), item=int
 )
-TAKE = CompiledUpdate(
+SET_SLOTS = CompiledUpdate(
     lambda item, wanted, free: (
         Item.objects.filter(pk=item),
         {"answers_wanted": wanted, "open_slots": free},
@@ -102,7 +102,7 @@ def take_slot(item: Item, assignment: Assignment, held: Iterable[int | None] | N
     assignment.status = Assignment.Status.LEASED
     start_lease(item, assignment)
     item.open_slots -= 1
-    TAKE(item=item.pk, wanted=item.answers_wanted, free=item.open_slots)
+    SET_SLOTS(item=item.pk, wanted=item.answers_wanted, free=item.open_slots)
 
 
 def free_slot(item: Item) -> None:
@@ -124,7 +124,7 @@ def after(time: timedelta) -> Combinable:
     return ExpressionWrapper(Now() + Value(time), output_field=DateTimeField())
 
 
-COUNT = CompiledUpdate(
+SET_ANSWER_COUNT = CompiledUpdate(
     lambda item, answer_count, status: (
         Item.objects.filter(pk=item),
         {"answer_count": answer_count, "status": status},
@@ -141,7 +141,7 @@ def count_answers(item: Item, annotator_id: int, change: int) -> None:
     if item.status in (Item.Status.OPEN, Item.Status.PAUSED, Item.Status.COMPLETE):
         complete = item.answer_count >= item.answers_wanted
         item.status = Item.Status.COMPLETE if complete else item.waiting_status
-    COUNT(item=item.pk, answer_count=item.answer_count, status=str(item.status))
+    SET_ANSWER_COUNT(item=item.pk, answer_count=item.answer_count, status=str(item.status))
     count_mine = partial(
         TALLIES[change],
         project=item.project_id,
