@@ -29,8 +29,8 @@ from annotation.task_types.contract import KeepsDiff
 
 MAX_RATIONALE_CHARS = 10_000
 EDIT_WINDOW = timedelta(hours=24)  # in which an answer can be changed
-ANSWERED = (Assignment.Status.ANSWERED, Assignment.Status.EXTRA)
-SET_ANSWERED = CompiledUpdate(
+WITH_ANSWER = (Assignment.Status.ANSWERED, Assignment.Status.EXTRA)
+END_TURN = CompiledUpdate(
     lambda assignment, status, active_seconds: (
         Assignment.objects.filter(pk=assignment),
         {"status": status, "active_seconds": active_seconds, "draft": None},
@@ -79,11 +79,11 @@ def submit_answer(
         if (known.answer, known.rationale) != (answer, rationale):
             raise SubmitConflict("This form was sent before with another answer. Load it again.")
         return known
-    if current.status in ANSWERED and _is_training(item):
+    if current.status in WITH_ANSWER and _is_training(item):
         raise NotAllowed("You have seen the researchers’ answer to this one, so yours stays.")
-    if current.status in ANSWERED and current.answer_comments.exists():
+    if current.status in WITH_ANSWER and current.answer_comments.exists():
         raise NotAllowed("A reviewer has commented on this answer, so it stays. Reply instead.")
-    if current.status in ANSWERED and revisions and not is_in_edit_window(revisions[0]):
+    if current.status in WITH_ANSWER and revisions and not is_in_edit_window(revisions[0]):
         raise NotAllowed("You answered this more than 24 hours ago, so your answer stays as it is.")
     if current.status == Assignment.Status.SKIPPED:
         raise AssignmentLost("You skipped this item, so it was given to somebody else.")
@@ -99,7 +99,7 @@ def submit_answer(
     current.draft = None
     current.active_seconds = max(current.active_seconds, bounded_seconds(seconds) or 0.0)
     if current.slot == held:
-        SET_ANSWERED(
+        END_TURN(
             assignment=current.pk, status=str(current.status), active_seconds=current.active_seconds
         )
     else:
@@ -121,7 +121,7 @@ def submit_answer(
 def skip(assignment: Assignment, reason: str = "") -> Assignment:
     """Give the slot back; this person never sees the item again."""
     item, current = lock(assignment)
-    if current.status in ANSWERED:
+    if current.status in WITH_ANSWER:
         raise NotAllowed("You have answered this item. Undo the answer before you skip it.")
     if current.status == Assignment.Status.LEASED:
         free_slot(item)
@@ -160,7 +160,7 @@ def undo_last(project: Project, annotator: User) -> Assignment | None:
         Annotation.objects.filter(
             assignment__annotator=annotator,
             assignment__item__project=project,
-            assignment__status__in=ANSWERED,
+            assignment__status__in=WITH_ANSWER,
         )
         .exclude(assignment__item__gold__kind=Gold.Kind.TRAINING)
         .filter(~Exists(AnswerComment.objects.filter(assignment=OuterRef("assignment"))))
@@ -171,9 +171,9 @@ def undo_last(project: Project, annotator: User) -> Assignment | None:
     if newest is None:
         return None
     item, current = lock(newest.assignment)
-    if current.status in ANSWERED and current.answer_comments.exists():
+    if current.status in WITH_ANSWER and current.answer_comments.exists():
         raise NotAllowed("A reviewer has commented on this answer, so it stays. Reply instead.")
-    if current.status not in ANSWERED:
+    if current.status not in WITH_ANSWER:
         return current  # a second click: the first one has taken it back
     if not is_in_edit_window(newest):
         raise NotAllowed("You gave your last answer more than 24 hours ago, so it stays as it is.")

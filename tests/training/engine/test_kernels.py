@@ -55,6 +55,15 @@ def test_norms(dtype: torch.dtype, width: int, adds: bool) -> None:
 
 
 @needs_compiler
+def test_small_numbers_count_beside_large_ones_in_a_norm() -> None:
+    """32 squares of 2²⁴ and 4,064 of 1, which a float32 sum at 2²⁴ would not move by."""
+    x = torch.ones(1, 4096)
+    x[:, :32] = 4096.0
+    r = native.add_norm(x, None, torch.ones(4096), 0.0, F32, None)[2]
+    assert r.item() == pytest.approx(((2**29 + 4064) / 4096) ** -0.5, rel=1e-7)
+
+
+@needs_compiler
 @pytest.mark.parametrize("width", WIDTHS)
 def test_gradients_of_norms(dtype: torch.dtype, width: int) -> None:
     dx, gain, dgain = torch.randn(7, width), torch.rand(width) + 0.5, torch.randn(width)
