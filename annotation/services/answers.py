@@ -11,13 +11,14 @@ from django.utils import timezone
 from annotation.compiled import Compiled, CompiledUpdate
 from annotation.models import Annotation, AnswerComment, Assignment, Flag, Gold, Item, Project
 from annotation.services.errors import AnswerInvalid, AssignmentLost, NotAllowed, SubmitConflict
+from annotation.services.extras import count_extras
 from annotation.services.overlap import settle_overlap
 from annotation.services.retest_plan import plan_retest
 from annotation.services.slots import (
     add_revision,
     bounded_seconds,
     count_answers,
-    free_slot,
+    free_slots,
     has_free_slot,
     lock,
     start_lease,
@@ -57,7 +58,7 @@ def submit_answer(
     """Store an answer in canonical order as a new revision; the same key again adds nothing.
 
     An answer after the lease ran out takes a free slot if there is one, else it is kept as
-    `extra`, outside every count. Answering an answered item again is an edit.
+    `extra`, outside every count until one falls free. Answering an answered item again is an edit.
 
     Raises AnswerInvalid, SubmitConflict (same key, other answer), AssignmentLost (skipped),
     NotAllowed (an edit after EDIT_WINDOW, or of a training item).
@@ -113,7 +114,8 @@ def submit_answer(
         submit_key=submit_key,
         seconds=bounded_seconds(seconds),
     )
-    settle_overlap(item)
+    if settle_overlap(item):
+        count_extras(item)
     return said
 
 
@@ -124,12 +126,13 @@ def skip(assignment: Assignment, reason: str = "") -> Assignment:
     if current.status in WITH_ANSWER:
         raise NotAllowed("You have answered this item. Undo the answer before you skip it.")
     if current.status == Assignment.Status.LEASED:
-        free_slot(item)
+        free_slots(item, 1)
     current.slot = None
     current.status = Assignment.Status.SKIPPED
     current.skip_reason = current.skip_reason or reason[:200]
     current.draft = None
     current.save(update_fields=["slot", "status", "skip_reason", "draft"])
+    count_extras(item)
     return current
 
 

@@ -14,7 +14,6 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import (
     Count,
-    F,
     OuterRef,
     QuerySet,
     Subquery,
@@ -31,13 +30,13 @@ from annotation.models import (
     Project,
     is_offered_to,
     is_opted_out,
-    place_now,
 )
 from annotation.services import lanes
 from annotation.services.errors import (
     TooManyOpen,
 )
-from annotation.services.slots import TURNS, has_free_slot, take_slot
+from annotation.services.extras import count_extras
+from annotation.services.slots import TURNS, free_slots, has_free_slot, take_slot
 
 if TYPE_CHECKING:
     from django_stubs_ext import WithAnnotations
@@ -211,8 +210,7 @@ def release_stale(project: Project | None = None) -> int:
                 item_id=item_id, status=Assignment.Status.LEASED, lease_until__lt=Now()
             ).update(status=Assignment.Status.EXPIRED, slot=None)
             if count:
-                Item.objects.filter(pk=item_id).update(
-                    open_slots=F("open_slots") + count, came_back=True, place=place_now()
-                )
+                free_slots(locked, count)
+                count_extras(locked)
             released += count
     return released

@@ -4,6 +4,7 @@ from django.db import transaction
 
 from annotation.models import Gold, Item, place_now
 from annotation.services.errors import NotAllowed
+from annotation.services.extras import count_extras
 
 
 @transaction.atomic
@@ -24,3 +25,4 @@ def reopen_item(item: Item) -> None:
     locked.status = Item.Status.COMPLETE if complete else locked.waiting_status
     locked.came_back, locked.place = True, place_now()
     locked.save(update_fields=["status", "came_back", "place"])
+    count_extras(locked)

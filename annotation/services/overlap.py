@@ -14,17 +14,22 @@ from annotation.models import Annotation, FlowPolicy, Item, place_now
 from annotation.task_types import TASK_TYPES
 
 
-def settle_overlap(item: Item) -> None:
-    """Add or take back slots by what the answers say now; the caller holds the item's lock."""
+def settle_overlap(item: Item) -> bool:
+    """Add or take back slots by what the answers say now; whether one was added.
+
+    The caller holds the item's lock.
+    """
     policy: FlowPolicy | None = getattr(item.project, "flow_policy", None)
     if policy is None or item.origin == Item.Origin.CHAT:
-        return
+        return False
     if item.status == Item.Status.COMPLETE:
         if item.answers_wanted < policy.max_overlap and not _agree(item, policy):
             _change(item, +1)
+            return True
     elif item.status in (Item.Status.OPEN, Item.Status.PAUSED) and item.overlap_added:
         while item.overlap_added and item.open_slots and _is_needless(item, policy):
             _change(item, -1)
+    return False
 
 
 def _is_needless(item: Item, policy: FlowPolicy) -> bool:

@@ -105,8 +105,8 @@ def take_slot(item: Item, assignment: Assignment, held: Iterable[int | None] | N
     SET_SLOTS(item=item.pk, wanted=item.answers_wanted, free=item.open_slots)
 
 
-def free_slot(item: Item) -> None:
-    item.open_slots += 1
+def free_slots(item: Item, count: int) -> None:
+    item.open_slots += count
     item.came_back, item.place = True, place_now()
     item.save(update_fields=["open_slots", "came_back", "place"])
 

@@ -5,6 +5,7 @@ The plan names what everyone does and with whom; every process writes what it wa
 TEST_DATABASE_URL names. Processes are forked before the first connection is made.
 """
 
+import faulthandler
 import json
 import multiprocessing
 import os
@@ -115,7 +116,8 @@ ACTS = {"judge": judge, "claim_once": claim_once, "submit_same_key": submit_same
 
 
 def person(username: str, plan: dict[str, Any]) -> None:
-    signal.alarm(plan["seconds"])  # nobody outlives the test
+    faulthandler.enable()
+    faulthandler.dump_traceback_later(plan["seconds"], exit=True)  # nobody outlives the test
     with Path(plan["folder"], f"{username}.jsonl").open("a") as file:
 
         def say(what: str, assignment: Assignment, **more: Any) -> None:
@@ -136,8 +138,14 @@ def main(plan_file: str) -> int:
         process.start()
     for process in people:
         process.join()
-    died = {-signal.SIGKILL} if plan.get("mortal") else set()
-    return 0 if {process.exitcode for process in people} <= {0} | died else 1
+    bad = {
+        name: process.exitcode
+        for name, process in zip(plan["people"], people, strict=True)
+        if process.exitcode not in (0, -signal.SIGKILL if name in plan.get("mortal", []) else 0)
+    }
+    if bad:
+        print(f"These ended badly, with such exit codes: {bad}", file=sys.stderr)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":
