@@ -1,7 +1,9 @@
 """Matrix products of a processor, by what is fastest there.
 
-In float32, torch has MKL multiply, which leaves a fifth to a half of a processor's speed unused
-where that has AVX2 but no AVX-512: there a kernel of our own does it (kernels/products.c).
+A kernel of our own (kernels/products.c) multiplies where torch leaves a fifth to a half of a
+processor's speed unused: float32 where that has AVX2 but no AVX-512, which MKL is slow on, and
+bfloat16 on Intel's processors without tiles (AMX). Their instruction for it does half the work of
+float32's, which ours widens to; torch's library, oneDNN, goes by what there is.
 
 In bfloat16, oneDNN (as in torch 2.13) shares a product on AMX tiles out in blocks, and with two
 threads one of them gets nothing to do at some heights: narrow results then take twice as long as
@@ -16,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from training.engine.kernels import products as kernel
+from training.engine.kernels.library import processor
 
 Product = Callable[[Tensor], Tensor]
 
@@ -29,10 +32,25 @@ PIECE, DEEP_PIECE, DEEP_FROM = 448, 256, 300  # rows
 HAS_TILES = torch.cpu._is_amx_tile_supported()
 HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported() or HAS_TILES
 
-# Only there was ours measured (AMD Zen 3, two threads, against MKL 2024.2: 1.1 to 1.7 times as
-# fast). With AVX-512, MKL uses what ours does not.
-WANTS_OURS = torch.backends.cpu.get_cpu_capability() == "AVX2"
 NARROWEST, LEAST = 8, 2**21  # below this side, or so many multiplications, torch is faster
+SLIM = 32  # fewer rows than this, and a weight laid out beforehand is read faster
+
+
+def ours() -> frozenset[torch.dtype]:
+    """What our own kernel is the faster one for; only there was it measured, with two threads.
+
+    float32: AMD Zen 3, against MKL 2024.2, 1.1 to 1.7 times as fast. bfloat16: an Intel Xeon of the
+    fifth generation whose tiles are hidden from its guests, against oneDNN 3.12, 1.6 times as fast.
+    """
+    found = set()
+    if torch.backends.cpu.get_cpu_capability() == "AVX2":
+        found.add(torch.float32)
+    if HAS_BFLOAT16 and not HAS_TILES and "GenuineIntel" in processor():
+        found.add(torch.bfloat16)
+    return frozenset(found)
+
+
+OURS = ours()
 
 
 def product(x: Tensor, w: Tensor, out: Tensor | None = None) -> Tensor:
@@ -60,12 +78,11 @@ def is_ours(a: Tensor, b: Tensor, out: Tensor) -> bool:
     """Whether our own kernel is the faster one for this product."""
     (m, k), n = a.shape, b.shape[1]
     return (
-        WANTS_OURS
-        and out.dtype == torch.float32
+        out.dtype in OURS
         and out.device.type == "cpu"
         and min(m, k, n) >= NARROWEST
         and m * k * n >= LEAST
-        and kernel.multiplies()
+        and kernel.multiplies(out.dtype)
     )
 
 
@@ -86,9 +103,12 @@ def packed(weight: Tensor, rows: int) -> Product:
     Only bfloat16 has such a layout (oneDNN's), on a processor that computes in it. The result is
     that of `product`.
     """
-    if HAS_BFLOAT16 and weight.device.type == "cpu" and weight.dtype == torch.bfloat16:
+    has_layout = HAS_BFLOAT16 and weight.dtype == torch.bfloat16
+    if weight.device.type != "cpu":
+        return lambda x: F.linear(x, weight)
+    if weight.dtype in OURS and not (has_layout and rows < SLIM):
+        return lambda x: product(x, weight.t())
+    if has_layout:
         laid_out = torch.ops.mkldnn._reorder_linear_weight(weight, rows)
         return lambda x: torch.ops.mkldnn._linear_pointwise(x, laid_out, None, "none", [], "")
-    if WANTS_OURS and weight.device.type == "cpu" and weight.dtype == torch.float32:
-        return lambda x: product(x, weight.t())
     return lambda x: F.linear(x, weight)

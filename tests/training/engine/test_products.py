@@ -32,18 +32,19 @@ def test_a_product_that_is_cut_is_the_product(step: int, monkeypatch: pytest.Mon
     assert product(x[:0], w).shape == (0, 1)
 
 
-def laid(rows: int, columns: int, how: str) -> Tensor:
+def laid(rows: int, columns: int, how: str, dtype: torch.dtype) -> Tensor:
     """A random matrix that lies row by row, column by column, with gaps, or like no matrix."""
     if how == "columns":
-        return torch.randn(columns, rows).t()
+        return torch.randn(columns, rows, dtype=dtype).t()
     if how == "gaps":
-        return torch.randn(rows, columns + 32)[:, :columns]
+        return torch.randn(rows, columns + 32, dtype=dtype)[:, :columns]
     if how == "neither":
-        return torch.randn(rows, 2 * columns)[:, ::2]
-    return torch.randn(rows, columns)
+        return torch.randn(rows, 2 * columns, dtype=dtype)[:, ::2]
+    return torch.randn(rows, columns, dtype=dtype)
 
 
 @needs_ours
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("add", [False, True])
 @pytest.mark.parametrize("b_lies", ["rows", "columns", "gaps", "neither"])
 @pytest.mark.parametrize("a_lies", ["rows", "columns", "gaps", "neither"])
@@ -51,31 +52,33 @@ def laid(rows: int, columns: int, how: str) -> Tensor:
     ("m", "k", "n"),
     [
         *((1, 1, 1), (5, 7, 17), (6, 8, 16), (7, 5, 1), (16, 17, 6), (17, 16, 5), (100, 100, 100)),
-        *((12, 512, 32), (193, 257, 769), (577, 1, 577), (1, 577, 16), (1155, 577, 20)),
+        *((12, 512, 48), (193, 257, 769), (577, 1, 577), (1, 577, 16), (1155, 577, 20)),
     ],
 )
 def test_our_product_is_the_product(
-    m: int, k: int, n: int, a_lies: str, b_lies: str, add: bool
+    m: int, k: int, n: int, a_lies: str, b_lies: str, add: bool, dtype: torch.dtype
 ) -> None:
     torch.manual_seed(0)
-    a, b = laid(m, k, a_lies), laid(k, n, b_lies)
-    whole = torch.full((m, n + 3), 2.0 if add else float("nan"))
+    a, b = laid(m, k, a_lies, dtype), laid(k, n, b_lies, dtype)
+    whole = torch.full((m, n + 3), 2.0 if add else float("nan"), dtype=dtype)
     out = whole[:, 1 : n + 1]
     kernel.multiply(a, b, out, add)
     exact = a.double() @ b.double() + (2.0 if add else 0.0)
     size = a.double().abs() @ b.double().abs() + 2.0
-    assert ((out - exact).abs() <= 2**-24 * (10 + k**0.5) * size).all()
+    rounding = 2**-8 * exact.abs() if dtype == torch.bfloat16 else 0.0  # of the result, once
+    assert ((out - exact).abs() <= 2**-24 * (10 + k**0.5) * size + rounding).all()
     around = whole[:, [0, n + 1, n + 2]]  # is left alone
     assert (around == 2.0).all() if add else around.isnan().all()
 
 
 @needs_ours
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("threads", [1, 2, 3, 4])
-def test_our_product_does_not_hang_on_threads(threads: int) -> None:
+def test_our_product_does_not_hang_on_threads(threads: int, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
-    a, b = torch.randn(350, 577), torch.randn(577, 601)
+    a, b = torch.randn(350, 577, dtype=dtype), torch.randn(577, 601, dtype=dtype)
     usual = torch.get_num_threads()
-    first, again = torch.empty(350, 601), torch.empty(350, 601)
+    first, again = torch.empty(2, 350, 601, dtype=dtype)
     kernel.multiply(a, b, first, add=False)
     try:
         torch.set_num_threads(threads)
@@ -103,17 +106,24 @@ def test_our_product_refuses_what_it_cannot_multiply() -> None:
         with pytest.raises(ValueError, match="no matrices"):
             kernel.multiply(*wrong, add=False)
     for wrong in [(a.double(), b, out), (a, b, torch.ones(4, 2).t())]:
-        with pytest.raises(ValueError, match="float32"):
+        with pytest.raises(ValueError, match="one dtype"):
             kernel.multiply(*wrong, add=False)
+    with pytest.raises(ValueError, match="no kernels in C for torch.float64"):
+        kernel.multiply(a.double(), b.double(), out.double(), add=False)
 
 
-@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("ours", [{torch.float32, torch.bfloat16}, set()])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize(("m", "k", "n"), [(0, 3, 4), (2, 0, 4), (2, 3, 4), (130, 128, 136)])
 def test_products_of_any_size_and_kind(
-    m: int, k: int, n: int, dtype: torch.dtype, wanted: bool, monkeypatch: pytest.MonkeyPatch
+    m: int,
+    k: int,
+    n: int,
+    dtype: torch.dtype,
+    ours: set[torch.dtype],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(products, "WANTS_OURS", wanted)
+    monkeypatch.setattr(products, "OURS", ours)
     a = torch.randint(-3, 4, (m, k)).to(dtype)
     b = torch.randint(0, 2, (k, n)).to(dtype)
     out, expected = torch.full((m, n), 9.0, dtype=dtype), (a.double() @ b.double()).to(dtype)
@@ -124,9 +134,12 @@ def test_products_of_any_size_and_kind(
 
 
 @needs_ours
-def test_ours_serves_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "WANTS_OURS", True)
-    large, small = torch.empty(300, 300), torch.empty(20, 20)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_ours_serves_where_it_is_faster(
+    dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "OURS", {dtype})
+    large, small = torch.empty(300, 300, dtype=dtype), torch.empty(20, 20, dtype=dtype)
     assert products.is_ours(large, large, large)
     assert not products.is_ours(small, small, small)  # the call would take longer than the sums
     assert not products.is_ours(large[:1], large, large[:1])
@@ -134,8 +147,34 @@ def test_ours_serves_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(kernel, "load", lambda _: None)
     assert not products.is_ours(large, large, large)
     monkeypatch.undo()
-    monkeypatch.setattr(products, "WANTS_OURS", False)
+    monkeypatch.setattr(products, "OURS", set())
     assert not products.is_ours(large, large, large)
+
+
+@pytest.mark.parametrize(
+    ("capability", "bfloat16", "tiles", "vendor", "expected"),
+    [
+        ("AVX2", False, False, "AuthenticAMD", {torch.float32}),  # Zen 3
+        ("AVX512", True, False, "AuthenticAMD", set()),  # Zen 4
+        ("AVX512", False, False, "GenuineIntel", set()),
+        ("AVX512", True, True, "GenuineIntel", set()),
+        ("AVX512", True, False, "GenuineIntel", {torch.bfloat16}),  # tiles hidden from a guest
+        ("DEFAULT", False, False, "", set()),
+    ],
+)
+def test_where_ours_is_faster(
+    capability: str,
+    bfloat16: bool,
+    tiles: bool,
+    vendor: str,
+    expected: set[torch.dtype],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(products, "HAS_BFLOAT16", bfloat16)
+    monkeypatch.setattr(products, "HAS_TILES", tiles)
+    monkeypatch.setattr(products, "processor", lambda: f"flags : avx2 vendor_id : {vendor}")
+    assert products.ours() == expected
 
 
 def test_pieces_are_equal_and_only_where_a_thread_would_idle() -> None:
@@ -169,15 +208,20 @@ def test_an_arena_does_without_addresses(monkeypatch: pytest.MonkeyPatch) -> Non
     assert Arena(torch.device("cpu")).take(3, dtype=torch.float32).fill_(1.0).tolist() == [1.0] * 3
 
 
+@pytest.mark.parametrize("rows", [7, 70])  # few rows want a weight laid out, many do not
+@pytest.mark.parametrize("ours", [{torch.float32, torch.bfloat16}, set()])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_a_packed_weight_gives_the_same_product_until_weights_change(dtype: torch.dtype) -> None:
+def test_a_packed_weight_gives_the_same_product_until_weights_change(
+    dtype: torch.dtype, ours: set[torch.dtype], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(products, "OURS", ours)
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(40, 24))
     flat = FlatParameters([("weight", weight)], dtype)
-    x = torch.randn(7, 24).to(dtype)
+    x = torch.randn(rows, 24).to(dtype)
     for _ in range(2):
         expected = product(x, flat.weight(weight).t())
-        torch.testing.assert_close(flat.packed(flat.weight(weight), 7)(x), expected)
+        torch.testing.assert_close(flat.packed(flat.weight(weight), rows)(x), expected)
         with torch.no_grad():
             weight.mul_(-1)
         flat.renew()

@@ -16,20 +16,12 @@
 
 #include "number.h"
 
-#ifdef __AVX512F__
-enum { LANES = 16 };
-#else
-enum { LANES = 8 };
-#endif
-
 enum {
     HEIGHT = 6,
     WIDTH = 2 * LANES, /* HEIGHT x WIDTH sums fill 12 registers */
     STRIP = 48,        /* rows of scores at a time: (query, head) */
     GAP = 16,          /* else rows at such distances would fall on the same lines of the cache */
 };
-
-typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
 static inline long least(long a, long b) { return a < b ? a : b; }
 static inline long most(long a, long b) { return a > b ? a : b; }

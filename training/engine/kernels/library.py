@@ -71,7 +71,8 @@ def processor() -> str:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
         return f"{platform.machine()} {platform.processor()}"
-    told = (line for line in lines if line.startswith(("model name", "flags", "Features")))
+    tells = ("vendor_id", "model name", "flags", "Features")
+    told = (line for line in lines if line.startswith(tells))
     return " ".join(sorted(set(told)))
 
 

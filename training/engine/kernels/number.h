@@ -7,6 +7,15 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __AVX512F__
+enum { LANES = 16 };
+#else
+enum { LANES = 8 };
+#endif
+
+/* As many floats as a register holds; they may lie anywhere. */
+typedef float lanes __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
 #ifdef SINGLE
 
 typedef float number;

@@ -1,4 +1,5 @@
-/* Products of float32 matrices, for processors with AVX2 and FMA but without AVX-512.
+/* Products of matrices, for processors with AVX2 and FMA; engine/products.py says when it is faster
+   than others. Numbers are widened while they are packed, so sums run in float32 throughout.
 
    The structure is that of Goto and van de Geijn (2008, "Anatomy of high-performance matrix
    multiplication") as BLIS has it (Van Zee and van de Geijn 2015, "BLIS: a framework for rapidly
@@ -16,11 +17,39 @@
 
 #include <immintrin.h>
 
+#include "number.h"
+
+#ifdef __AVX512F__
+typedef __m512 row;
+static inline row every(float x) { return _mm512_set1_ps(x); }
+static inline row load(const float *x) { return _mm512_loadu_ps(x); }
+static inline void store(float *x, row y) { _mm512_storeu_ps(x, y); }
+static inline row plus(row x, row y) { return _mm512_add_ps(x, y); }
+static inline row plus_product(row x, row y, row z) { return _mm512_fmadd_ps(y, z, x); }
+
 enum {
-    HEIGHT = 6, /* 6 x 16 sums fill 12 of 16 registers; the rest is for what is multiplied */
-    WIDTH = 16,
-    DEPTH = 256, /* terms at a time: 16 KiB of B, 6 KiB of A beside it */
-    BLOCK = 192, /* rows of A at a time: 192 KiB */
+    HEIGHT = 8, /* 8 x 48 sums fill 24 of 32 registers; the rest is for what is multiplied */
+    ACROSS = 3,
+    DEPTH = 192, /* terms at a time: 36 KiB of B, 6 KiB of A beside it */
+};
+#else
+typedef __m256 row;
+static inline row every(float x) { return _mm256_set1_ps(x); }
+static inline row load(const float *x) { return _mm256_loadu_ps(x); }
+static inline void store(float *x, row y) { _mm256_storeu_ps(x, y); }
+static inline row plus(row x, row y) { return _mm256_add_ps(x, y); }
+static inline row plus_product(row x, row y, row z) { return _mm256_fmadd_ps(y, z, x); }
+
+enum {
+    HEIGHT = 6, /* 6 x 16 sums fill 12 of 16 registers */
+    ACROSS = 2,
+    DEPTH = 256, /* 16 KiB of B, 6 KiB of A */
+};
+#endif
+
+enum {
+    WIDTH = ACROSS * LANES,
+    BLOCK = 192,    /* rows of A at a time: 144 or 192 KiB */
     TALLEST = 1152, /* a tile */
     WIDEST = 768,
     AHEAD = 8, /* rows fetched early while packing */
@@ -29,6 +58,9 @@ enum {
 /* Kept by each thread: fresh memory would be touched anew by every product. */
 static _Thread_local float of_a[BLOCK * DEPTH + 2] __attribute__((aligned(64)));
 static _Thread_local float of_b[WIDEST * DEPTH] __attribute__((aligned(64)));
+#ifndef SINGLE
+static _Thread_local float of_c[TALLEST * WIDEST] __attribute__((aligned(64)));
+#endif
 
 static inline long least(long a, long b) { return a < b ? a : b; }
 static inline long parts(long whole, long most) { return (whole + most - 1) / most; }
@@ -38,7 +70,16 @@ static inline long part(long whole, long count, long unit) {
     return parts(parts(whole, count), unit) * unit;
 }
 
-static inline void fetch(const float *x) { _mm_prefetch((const char *)x, _MM_HINT_T0); }
+static inline void fetch(const void *x) { _mm_prefetch((const char *)x, _MM_HINT_T0); }
+
+#ifdef SINGLE
+static inline __m256 eight(const number *x) { return _mm256_loadu_ps(x); }
+#else
+static inline __m256 eight(const number *x) {
+    __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)x));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+}
+#endif
 
 /* --- packing ---------------------------------------------------------------------------------- */
 
@@ -46,21 +87,16 @@ static inline void fetch(const float *x) { _mm_prefetch((const char *)x, _MM_HIN
    to out[i / size * size * k + p * size + i % size]; lines missing at the end are zeros. */
 
 /* Panels of lines that lie side by side. Several at once, so that what is fetched is used. */
-static inline __attribute__((always_inline)) void copy(long panels, long k, const float *x,
+static inline __attribute__((always_inline)) void copy(long panels, long k, const number *x,
                                                        long next, float *out, int size) {
     for (long p = 0; p < k; p++) {
-        const float *from = x + p * next;
+        const number *from = x + p * next;
         float *to = out + p * size;
         for (long j = 0; j < panels * size; j += 16) fetch(from + AHEAD * next + j);
         for (long j = 0; j < panels; j++, from += size, to += k * size) {
-            if (size == WIDTH) {
-                _mm256_store_ps(to, _mm256_loadu_ps(from));
-                _mm256_store_ps(to + 8, _mm256_loadu_ps(from + 8));
-            } else {
-                _mm_storeu_ps(to, _mm_loadu_ps(from));
-                to[4] = from[4];
-                to[5] = from[5];
-            }
+            int i = 0;
+            for (; i + 8 <= size; i += 8) _mm256_storeu_ps(to + i, eight(from + i));
+            for (; i < size; i++) to[i] = widen(from[i]);
         }
     }
 }
@@ -85,25 +121,25 @@ static inline __attribute__((always_inline)) void transpose(__m256 r[8]) {
 
 /* One panel of lines each of which lies in one piece. Of 6 lines, 8 numbers are stored; the next
    store, or the next panel, overwrites two. */
-static inline __attribute__((always_inline)) void turn(long k, const float *x, long line,
+static inline __attribute__((always_inline)) void turn(long k, const number *x, long line,
                                                        float *out, int size) {
     long p = 0;
     for (; p + 8 <= k; p += 8)
         for (int first = 0; first < size; first += 8) {
             __m256 r[8];
             for (int i = 0; i < 8; i++) {
-                const float *from = x + (first + i) * line + p;
-                r[i] = first + i < size ? _mm256_loadu_ps(from) : _mm256_setzero_ps();
+                const number *from = x + (first + i) * line + p;
+                r[i] = first + i < size ? eight(from) : _mm256_setzero_ps();
                 if (first + i < size && p % 16 == 0) fetch(from + size * line); /* next panel's */
             }
             transpose(r);
             for (int i = 0; i < 8; i++) _mm256_storeu_ps(out + (p + i) * size + first, r[i]);
         }
     for (; p < k; p++)
-        for (int i = 0; i < size; i++) out[p * size + i] = x[i * line + p];
+        for (int i = 0; i < size; i++) out[p * size + i] = widen(x[i * line + p]);
 }
 
-static inline __attribute__((always_inline)) void pack(long lines, long k, const float *x,
+static inline __attribute__((always_inline)) void pack(long lines, long k, const number *x,
                                                        long line, long next, float *out, int size) {
     const long together = size == WIDTH ? 4 : 8;
     long whole = lines / size, done = 0; /* panels */
@@ -117,7 +153,7 @@ static inline __attribute__((always_inline)) void pack(long lines, long k, const
     for (long i = done * size; i < lines; i += size)
         for (long p = 0; p < k; p++)
             for (long j = i; j < i + size; j++)
-                out[i * k + p * size + j - i] = j < lines ? x[j * line + p * next] : 0.0f;
+                out[i * k + p * size + j - i] = j < lines ? widen(x[j * line + p * next]) : 0.0f;
 }
 
 /* --- multiplying ------------------------------------------------------------------------------ */
@@ -125,32 +161,33 @@ static inline __attribute__((always_inline)) void pack(long lines, long k, const
 /* A panel of A times a panel of B: (HEIGHT, WIDTH) numbers, written to `c` or added to it. */
 static __attribute__((noinline)) void cell(long k, const float *a, const float *b, float *c,
                                            long c_row, int adds) {
-    __m256 sums[HEIGHT][2]; /* in registers, if all loops over them are unrolled */
-#pragma GCC unroll 6
+    row sums[HEIGHT][ACROSS]; /* in registers, if all loops over them are unrolled */
+#pragma GCC unroll 8
     for (int i = 0; i < HEIGHT; i++) {
-        sums[i][0] = sums[i][1] = _mm256_setzero_ps();
+#pragma GCC unroll 3
+        for (int j = 0; j < ACROSS; j++) sums[i][j] = every(0.0f);
         fetch(c + i * c_row);
         fetch(c + i * c_row + WIDTH - 1);
     }
 #pragma GCC unroll 4
     for (long p = 0; p < k; p++, a += HEIGHT, b += WIDTH) {
-        __m256 left = _mm256_load_ps(b), right = _mm256_load_ps(b + 8);
-#pragma GCC unroll 6
+        row of_b[ACROSS];
+#pragma GCC unroll 3
+        for (int j = 0; j < ACROSS; j++) of_b[j] = load(b + j * LANES);
+#pragma GCC unroll 8
         for (int i = 0; i < HEIGHT; i++) {
-            __m256 by = _mm256_broadcast_ss(a + i);
-            sums[i][0] = _mm256_fmadd_ps(by, left, sums[i][0]);
-            sums[i][1] = _mm256_fmadd_ps(by, right, sums[i][1]);
+            row by = every(a[i]);
+#pragma GCC unroll 3
+            for (int j = 0; j < ACROSS; j++) sums[i][j] = plus_product(sums[i][j], by, of_b[j]);
         }
     }
-#pragma GCC unroll 6
+#pragma GCC unroll 8
     for (int i = 0; i < HEIGHT; i++) {
-        float *to = c + i * c_row;
-        if (adds) {
-            sums[i][0] = _mm256_add_ps(_mm256_loadu_ps(to), sums[i][0]);
-            sums[i][1] = _mm256_add_ps(_mm256_loadu_ps(to + 8), sums[i][1]);
+#pragma GCC unroll 3
+        for (int j = 0; j < ACROSS; j++) {
+            float *to = c + i * c_row + j * LANES;
+            store(to, adds ? plus(sums[i][j], load(to)) : sums[i][j]);
         }
-        _mm256_storeu_ps(to, sums[i][0]);
-        _mm256_storeu_ps(to + 8, sums[i][1]);
     }
 }
 
@@ -166,10 +203,19 @@ static void border(long k, const float *a, const float *b, float *c, long c_row,
         }
 }
 
-static void tile(long m, long n, long k, const float *a, long a_row, long a_column, const float *b,
-                 long b_row, long b_column, float *c, long c_row, int adds) {
+static void tile(long m, long n, long k, const number *a, long a_row, long a_column,
+                 const number *b, long b_row, long b_column, number *c, long c_row, int adds) {
+#ifdef SINGLE
+    float *sums = c;
+    long apart = c_row;
+    int more = adds;
+#else
+    float *sums = of_c;
+    long apart = n;
+    int more = 0;
+#endif
     long depth = part(k, parts(k, DEPTH), 8), height = part(m, parts(m, BLOCK), HEIGHT);
-    for (long p = 0; p < k; p += depth, adds = 1) {
+    for (long p = 0; p < k; p += depth, more = 1) {
         long terms = least(depth, k - p);
         pack(n, terms, b + p * b_row, b_column, b_row, of_b, WIDTH);
         for (long top = 0; top < m; top += height) {
@@ -178,20 +224,31 @@ static void tile(long m, long n, long k, const float *a, long a_row, long a_colu
             for (long j = 0; j < n; j += WIDTH)
                 for (long i = 0; i < rows; i += HEIGHT) {
                     const float *of = of_a + i * terms, *by = of_b + j * terms;
-                    float *to = c + (top + i) * c_row + j;
+                    float *to = sums + (top + i) * apart + j;
                     if (rows - i < HEIGHT || n - j < WIDTH)
-                        border(terms, of, by, to, c_row, least(HEIGHT, rows - i),
-                               least(WIDTH, n - j), adds);
-                    else cell(terms, of, by, to, c_row, adds);
+                        border(terms, of, by, to, apart, least(HEIGHT, rows - i),
+                               least(WIDTH, n - j), more);
+                    else cell(terms, of, by, to, apart, more);
                 }
         }
     }
+#ifndef SINGLE
+    for (long i = 0; i < m; i++) {
+        float *from = sums + i * apart;
+        number *to = c + i * c_row;
+        if (adds)
+#pragma omp simd
+            for (long j = 0; j < n; j++) from[j] += widen(to[j]);
+#pragma omp simd
+        for (long j = 0; j < n; j++) to[j] = narrow(from[j]);
+    }
+#endif
 }
 
 /* C = A B or, where it `adds`, C += A B: (m, k), (k, n) → (m, n), none of them empty. Rows of C lie
    `c_row` numbers apart and are whole; A and B may lie in any order. */
-void multiply(long m, long n, long k, const float *a, long a_row, long a_column, const float *b,
-              long b_row, long b_column, float *c, long c_row, long adds, int threads) {
+void multiply(long m, long n, long k, const number *a, long a_row, long a_column, const number *b,
+              long b_row, long b_column, number *c, long c_row, long adds, int threads) {
     long down = 0, across = 0, fewest = 0;
     /* As many tiles as occupy all threads: multiples of i one above another. */
     for (long i = 1; i <= threads; i++) {
