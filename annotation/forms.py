@@ -82,10 +82,12 @@ class PreviewForm(forms.Form):
 
 
 class SubmitForm(forms.Form):
-    """What comes with an answer: its key, and how long it took in focused seconds."""
+    """What comes with an answer: its key, how long it took in focused seconds, and the item held
+    ready, which the browser shows next."""
 
     submit_key = forms.CharField(max_length=64)
     seconds = forms.FloatField(min_value=0, required=False)
+    opens = forms.UUIDField(required=False)
 
 
 if TYPE_CHECKING:

@@ -146,6 +146,8 @@ def render_item(request: SignedIn, assignment: Assignment | None) -> HttpRespons
 
 @from_screen
 def submit(request: SignedIn, key: UUID) -> HttpResponse:
+    """An answer, and with it the first sign of life of the item that comes next, where the browser
+    holds one: a request for that alone would be a third of all."""
     assignment = queries.find_assignment(key, request.user, shown=False)
     sent = SubmitForm(request.POST)
     answer = queries.answer_form(assignment, request.POST)
@@ -159,7 +161,10 @@ def submit(request: SignedIn, key: UUID) -> HttpResponse:
         submit_key=sent.cleaned_data["submit_key"],
         seconds=sent.cleaned_data["seconds"],
     )
-    return JsonResponse({})
+    opens = sent.cleaned_data["opens"]
+    if opens is None or not services.note_opened(opens, request.user):
+        return JsonResponse({})
+    return JsonResponse({"opened": True, "progress": progress_of(assignment, request.user)})
 
 
 @from_screen
@@ -206,8 +211,13 @@ def heartbeat(request: SignedIn, key: UUID) -> HttpResponse:
     services.heartbeat(assignment, form.cleaned_data["active_seconds"], opened=is_opened)
     if not is_opened:
         return JsonResponse({})
-    now = queries_progress.progress(assignment.item.project, request.user)
-    return JsonResponse({"progress": {"done": now.done, "total": now.total, "mine": now.mine}})
+    return JsonResponse({"progress": progress_of(assignment, request.user)})
+
+
+def progress_of(assignment: Assignment, user: User) -> dict[str, int]:
+    """How far the assignment's project is, for the screen."""
+    now = queries_progress.progress(assignment.item.project, user)
+    return {"done": now.done, "total": now.total, "mine": now.mine}
 
 
 # --- a project's own pages ----------------------------------------------------------------------

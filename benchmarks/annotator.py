@@ -1,6 +1,7 @@
 """An annotator's browser over HTTP: a session, a CSRF token, one connection, patience."""
 
 import http.client
+import json
 import re
 import threading
 import time
@@ -35,6 +36,7 @@ class Annotator:
         self.port, self.slug, self.ended = port, slug, ended
         self.cookies = {settings.SESSION_COOKIE_NAME: session}
         self.connection: http.client.HTTPConnection | None = None
+        self.held: list[str] = []  # the item on the screen, and the one held ready
         self.millis: Millis = defaultdict(list)
         self.retries = 0
         self.failures: list[str] = []  # answers of 500 and above
@@ -62,11 +64,13 @@ class Annotator:
         assert found is not None, f"{status}: {page[:500]}"
         return found.group(1)
 
-    def submit(self, key: str, submit_key: str, strength: int) -> bool:
-        """Whether the server said that the answer is stored."""
+    def submit(self, key: str, submit_key: str, strength: int, opens: str = "") -> bool:
+        """Whether the server said that the answer is stored; `opens` is the item held ready."""
         fields = {"strength": str(strength), "submit_key": submit_key, "seconds": "1.0"}
-        status, page = self.post(f"/assignments/{key}/submit/", "submit", **fields)
+        status, page = self.post(f"/assignments/{key}/submit/", "submit", opens=opens, **fields)
         assert status in (200, 409), f"{status}: {page[:500]}"
+        if status == 200 and opens and not json.loads(page).get("opened"):
+            self.show(opens)
         return status == 200
 
     def skip(self, key: str) -> None:

@@ -149,7 +149,7 @@ def measure(web: Web, people: list[User], rounds: int) -> None:
         browser.open()
     measured, others = browsers[:MEASURED], browsers[MEASURED:]
     for browser in measured:
-        work_once(browser, "first")
+        begin(browser)
     firsts = [browser.millis["next"][0] for browser in measured]
     say(f"the very first claim, past all that was seen: {max(firsts):.0f} ms; once in a while")
     crowd = [threading.Thread(target=at_leisure, args=(each, n)) for n, each in enumerate(others)]
@@ -193,7 +193,7 @@ def pace(browsers: list[Annotator]) -> None:
         draw = Random(number)
         for each in range(PACED):
             time.sleep(draw.uniform(0.5, 1.5))
-            assert work_once(browser, f"paced {each}"), "no item, or an answer not stored"
+            answer(browser, f"paced {each}")
 
     for browser in browsers:
         browser.millis.clear()
@@ -214,28 +214,39 @@ def say_millis(browsers: list[Annotator]) -> None:
         say(f"{name:10} ms: {figures}{target}")
 
 
-def work_once(browser: Annotator, submit_key: str) -> bool:
-    key = browser.next([])
-    if key is None:
-        return False
-    browser.show(key)
-    return browser.submit(key, submit_key, 1)
+def begin(browser: Annotator) -> None:
+    """As a browser that opens the page: one item on the screen, the next one held ready."""
+    browser.held = [take(browser, [])]
+    browser.show(browser.held[0])
+    browser.held.append(take(browser, browser.held))
+
+
+def answer(browser: Annotator, submit_key: str) -> None:
+    """Answer what is on the screen, show what was held ready, and have another one ready."""
+    shown, ready = browser.held
+    assert browser.submit(shown, submit_key, 1, opens=ready), "an answer that was not stored"
+    browser.held = [ready, take(browser, [ready])]
+
+
+def take(browser: Annotator, held: list[str]) -> str:
+    key = browser.next(held)
+    assert key is not None, "there is no item"
+    return key
 
 
 def in_a_row(browser: Annotator, rounds: int) -> None:
     for number in range(rounds):
-        assert work_once(browser, str(number)), "no item, or an answer that was not stored"
+        answer(browser, str(number))
 
 
 def at_leisure(browser: Annotator, number: int) -> None:
     draw = Random(number)
     browser.ended.wait(draw.uniform(0, 20))
-    while not browser.ended.is_set():
-        key = browser.next([])
-        if key is not None:
-            browser.show(key)
-            browser.ended.wait(draw.uniform(10, 30))  # to read two responses, and to choose
-            browser.submit(key, str(number), 1)
+    begin(browser)
+    answers = 0
+    while not browser.ended.wait(draw.uniform(10, 30)):  # to read two responses, and to choose
+        answer(browser, str(answers))
+        answers += 1
 
 
 # --- what the database does ---------------------------------------------------------------------

@@ -55,7 +55,7 @@ from annotation.services.invitations import (
     revoke_invitation,
 )
 from annotation.services.items import reopen_item, retire_item
-from annotation.services.leases import heartbeat, save_draft
+from annotation.services.leases import heartbeat, note_opened, save_draft
 from annotation.services.limits import set_member_limits
 from annotation.services.logs import set_log_policy, take_records
 from annotation.services.opt_outs import choose_categories, opt_out
@@ -129,6 +129,7 @@ __all__ = [
     "mark_comments_read",
     "mark_replies_read",
     "new_guideline",
+    "note_opened",
     "new_password",
     "opt_out",
     "pause",

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 from functools import partial
+from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, QuerySet, Value
 from django.db.models.expressions import Combinable
@@ -63,6 +65,24 @@ BEATS = {
     opened: CompiledUpdate(partial(_beat, opened), assignment=int, seconds=float, lease=timedelta)
     for opened in (False, True)
 }
+
+
+OPEN = CompiledUpdate(
+    lambda key, annotator: (
+        Assignment.objects.filter(
+            key=key, annotator=annotator, status=Assignment.Status.LEASED, opened=None
+        ),
+        {"opened": Now()},
+    ),
+    key=UUID,
+    annotator=int,
+)
+
+
+def note_opened(key: UUID, annotator: User) -> bool:
+    """Note that an item which the annotator holds is on their screen now, for the first time;
+    whether it is so."""
+    return OPEN(key=key, annotator=annotator.pk) == 1
 
 
 def save_draft(assignment: Assignment, draft: dict[str, object], version: int) -> int:

@@ -51,6 +51,7 @@ let current = null; // the turn on the screen
 let queue = []; // turns claimed and not shown yet
 let fetching = null; // the request that fills the queue
 let isBusy = false; // an answer, skip or undo is on its way
+let announced = null; // the key of the turn whose coming went along with the answer before it
 let retryTimer = null;
 let pollTimer = null;
 let statusTimer = null;
@@ -180,7 +181,8 @@ function show(turn) {
   (turn.warning?.isOpen ? turn.warning : turn.element).focus({ preventScroll: true });
   turn.task.show();
   document.title = wasEmpty && document.hidden ? `● New item · ${titleOfPage}` : titleOfPage;
-  beat(turn, { opened: "1" });
+  if (turn.key !== announced) beat(turn, { opened: "1" });
+  announced = null;
   prefetch();
   if (turn instanceof Notice) status.classList.remove("is-fresh"); // it offers to undo
   if (turn.isWatched) watch(turn);
@@ -225,10 +227,13 @@ async function submit() {
   fields.set("submit_key", turn.submitKey.of(turn.form));
   fields.set("seconds", turn.clock.seconds.toFixed(2));
   await act(async () => {
-    await post(turn.form.action, fields);
+    const ready = queue[0] instanceof Turn ? queue[0].key : null;
+    if (ready) fields.set("opens", ready);
+    const heard = JSON.parse((await post(turn.form.action, fields)).text);
+    announced = heard.opened ? ready : null;
     turn.draft.done();
     tabs?.postMessage({ done: turn.key });
-    progress({ done: counts.done + 1, mine: counts.mine + 1 });
+    progress(heard.progress ?? { done: counts.done + 1, mine: counts.mine + 1 });
     say("Saved", { undo: true });
     await advance();
   }, submit);

@@ -184,6 +184,29 @@ def test_a_draft_is_an_object(assignment: Assignment, annotator: User, draft: st
     assert refused.status_code == 422
 
 
+def test_an_answer_carries_the_first_sign_of_life_of_the_item_that_follows(
+    project: Project, assignment: Assignment, annotator: User
+) -> None:
+    client = signed_in(annotator)
+    following, others = (make_assignment(make_item(project), who) for who in (annotator, None))
+    answer = {"strength": "1", "submit_key": "k1", "opens": str(following.key)}
+    heard = post(client, "submit", assignment, **answer)
+    assert heard.json() == {"opened": True, "progress": {"done": 1, "total": 3, "mine": 1}}
+    following.refresh_from_db()
+    assert following.opened is not None
+    first = following.opened
+
+    again = post(client, "submit", assignment, **answer)  # what is open is not opened again
+    assert (again.status_code, again.json()) == (200, {})
+    foreign = post(client, "submit", following, strength="1", submit_key="k2", opens=others.key)
+    assert (foreign.status_code, foreign.json()) == (200, {})
+    following.refresh_from_db()
+    others.refresh_from_db()
+    assert (following.opened, others.opened) == (first, None)
+    wrong = post(client, "submit", assignment, strength="1", submit_key="k3", opens="no key")
+    assert list(wrong.json()["errors"]) == ["opens"]
+
+
 def test_a_heartbeat_extends_the_lease_and_says_when_it_is_lost(
     project: Project, assignment: Assignment, annotator: User
 ) -> None:
