@@ -318,6 +318,27 @@ def test_scrolling_on_does_not_change_the_choice(
     expect(page.get_by_role("radio", name="A is better", exact=True)).to_be_checked()
 
 
+def test_the_item_held_ready_is_announced_with_the_answer_before_it(screen: Page) -> None:
+    """One request less for each item; what was not held ready sends a sign of life of its own."""
+    first = shown(screen)
+    wait_until(
+        screen,
+        "performance.getEntriesByType('resource').filter(e => /next/.test(e.name)).length == 2",
+    )
+    beats: list[str] = []
+    screen.on("request", lambda sent: beats.append(sent.url) if "heartbeat" in sent.url else None)
+    screen.keyboard.press("1")
+    screen.keyboard.press("Enter")
+    second = wait_for_other(screen, first)
+    expect(screen.locator('[data-progress="mine"]').first).to_have_text("1")
+    assert beats == []
+    assert Assignment.objects.get(key=second).opened is not None
+    screen.keyboard.press("u")
+    expect(screen.locator(f'[data-assignment="{first}"]')).to_be_visible()
+    assert len(beats) == 1
+    assert first in beats[0]
+
+
 def test_focused_seconds_are_measured(screen: Page) -> None:
     key = shown(screen)
     screen.wait_for_timeout(1500)
