@@ -74,10 +74,15 @@ static inline void fetch(const void *x) { _mm_prefetch((const char *)x, _MM_HINT
 
 #ifdef SINGLE
 static inline __m256 eight(const number *x) { return _mm256_loadu_ps(x); }
+static inline __m128 four(const number *x) { return _mm_loadu_ps(x); }
 #else
 static inline __m256 eight(const number *x) {
     __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)x));
     return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
+}
+static inline __m128 four(const number *x) {
+    __m128i bits = _mm_cvtepu16_epi32(_mm_loadl_epi64((const __m128i *)x));
+    return _mm_castsi128_ps(_mm_slli_epi32(bits, 16));
 }
 #endif
 
@@ -96,6 +101,7 @@ static inline __attribute__((always_inline)) void copy(long panels, long k, cons
         for (long j = 0; j < panels; j++, from += size, to += k * size) {
             int i = 0;
             for (; i + 8 <= size; i += 8) _mm256_storeu_ps(to + i, eight(from + i));
+            if (i + 4 <= size) _mm_storeu_ps(to + i, four(from + i)), i += 4;
             for (; i < size; i++) to[i] = widen(from[i]);
         }
     }
