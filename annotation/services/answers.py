@@ -181,7 +181,7 @@ def undo_last(project: Project, annotator: User) -> Assignment | None:
     if not is_in_edit_window(newest):
         raise NotAllowed("You gave your last answer more than 24 hours ago, so it stays as it is.")
     if current.status == Assignment.Status.ANSWERED:
-        count_answers(item, current.annotator_id, -1)
+        count_answers(item, current.annotator_id, -1, given=newest.created)
         current.status = Assignment.Status.LEASED
         start_lease(item, current)
     elif has_free_slot(item):

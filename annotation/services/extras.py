@@ -21,13 +21,14 @@ def count_extras(item: Item) -> None:
     """
     while item.status in IN_QUEUE and item.open_slots > 0:
         extras = item.assignments.filter(status=Assignment.Status.EXTRA)
-        first_said = extras.annotate(said=Min("annotations__id")).order_by("said").first()
+        said = extras.annotate(said=Min("annotations__id"), given=Min("annotations__created"))
+        first_said = said.order_by("said").first()
         if first_said is None:
             return
         first_said.item = item
         take_slot(item, first_said)
         first_said.status = Assignment.Status.ANSWERED
         first_said.save(update_fields=["slot", "status", "lease_until"])
-        count_answers(item, first_said.annotator_id, +1)
+        count_answers(item, first_said.annotator_id, +1, given=first_said.given)
         plan_retest(first_said)
         settle_overlap(item)

@@ -7,7 +7,7 @@ constraints on Assignment are the last line. Leases are measured by the database
 
 import math
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -18,6 +18,7 @@ from django.db.models import (
     ExpressionWrapper,
     F,
     OuterRef,
+    Q,
     QuerySet,
     Value,
     When,
@@ -135,7 +136,13 @@ SET_ANSWER_COUNT = CompiledUpdate(
 )
 
 
-def count_answers(item: Item, annotator_id: int, change: int) -> None:
+def count_answers(
+    item: Item, annotator_id: int, change: int, *, given: datetime | None = None
+) -> None:
+    """Count an answer (+1), or no more (-1), for the item and for who gave it.
+
+    `given` is when it was, where that is not now: an earlier day's is none of today's.
+    """
     is_retest = item.status == Item.Status.RETEST
     item.answer_count += 0 if is_retest else change
     if item.status in (Item.Status.OPEN, Item.Status.PAUSED, Item.Status.COMPLETE):
@@ -146,7 +153,7 @@ def count_answers(item: Item, annotator_id: int, change: int) -> None:
         TALLIES[change],
         project=item.project_id,
         annotator=annotator_id,
-        day=timezone.localdate(),
+        day=timezone.localdate(given),
         retests=change if is_retest else 0,
     )
     if not count_mine():
@@ -158,12 +165,16 @@ def count_answers(item: Item, annotator_id: int, change: int) -> None:
 def _tally(
     change: int, *, project: int, annotator: int, day: date, retests: int
 ) -> tuple[QuerySet[Tally], dict[str, Any]]:
-    # What is taken back may be of an earlier day: then it was not counted in this one.
-    of_today = Greatest(F("today") + change, 0)
+    is_earlier = Q(day__gt=day)  # the answer is of a day before the one that is counted
+    same_day = Greatest(F("today") + change, 0)
     return Tally.objects.filter(project=project, annotator=annotator), {
         "answered": F("answered") + change,
-        "today": Case(When(day=day, then=of_today), default=Value(max(change, 0))),
-        "day": day,
+        "today": Case(
+            When(is_earlier, then=F("today")),
+            When(day=day, then=same_day),
+            default=Value(max(change, 0)),
+        ),
+        "day": Case(When(is_earlier, then=F("day")), default=Value(day)),
         "retests": F("retests") + retests,
     }
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from annotation import services
-from annotation.models import Assignment, Item, Project
+from annotation.models import Assignment, Item, Project, Tally
 from tests.builders import make_assignment, make_item
 
 LEFT = {"strength": 2, "both_bad": False}
@@ -55,6 +55,17 @@ def test_a_slot_that_somebody_gives_back_goes_to_the_late_answer(item: Item) -> 
     assert where(late, other) == [("answered", 0), ("skipped", None)]
     assert_is_complete(item)
     assert late.annotator.tallies.get(project=item.project).answered == 1
+
+
+def test_an_answer_of_yesterday_that_counts_now_is_none_of_today(item: Item) -> None:
+    late, other = away(item), make_assignment(item)
+    submit(late)
+    late.annotations.update(created=timezone.now() - timedelta(days=1))
+    today = timezone.localdate()
+    Tally.objects.create(project=item.project, annotator=late.annotator, day=today, today=4)
+    services.skip(other)
+    tally = Tally.objects.get(annotator=late.annotator)
+    assert (tally.answered, tally.today, tally.day) == (1, 4, today)
 
 
 def test_so_does_that_of_a_lease_that_ran_out(item: Item) -> None:

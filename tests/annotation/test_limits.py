@@ -10,9 +10,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from annotation import services
-from annotation.models import Membership, Project, Tally
+from annotation.models import Annotation, Membership, Project, Tally
 from annotation.queries_me import my_page
-from annotation.services import limits
+from annotation.services import answers, limits
 from annotation.services.claims import claim_item
 from tests.builders import make_item, make_member, make_project
 
@@ -83,6 +83,19 @@ def test_an_answer_of_yesterday_that_is_taken_back_is_none_of_today(
     services.undo_last(project, annotator)
     tally = Tally.objects.get()
     assert (tally.answered, tally.today) == (0, 0)
+
+
+def test_nor_is_it_where_today_has_answers_of_its_own(
+    project: Project, annotator: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answers, "EDIT_WINDOW", timedelta(days=2))
+    ask(project, 1)
+    answer_next(project, annotator)
+    Annotation.objects.update(created=timezone.now() - timedelta(days=1))
+    Tally.objects.update(answered=3, today=2)
+    services.undo_last(project, annotator)
+    tally = Tally.objects.get()
+    assert (tally.answered, tally.today, tally.day) == (2, 2, timezone.localdate())
 
 
 def test_the_total_limit_is_of_all_days(project: Project, annotator: User) -> None:
