@@ -70,7 +70,13 @@ class AskingForm(forms.Form):
         help_text="All models together give two or more; with two answers of one model, people "
         "choose between two draws.",
     )
-    temperature = forms.FloatField(min_value=0, max_value=2, initial=1.0)
+    temperature = forms.FloatField(
+        min_value=0,
+        max_value=2,
+        initial=0.7,
+        help_text="0 writes the likeliest words, 1 draws as the model was trained to: small models "
+        "wander there.",
+    )
     max_tokens = forms.IntegerField(
         label="Longest answer in tokens", min_value=1, max_value=8192, initial=512
     )

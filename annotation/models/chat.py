@@ -31,7 +31,7 @@ class Endpoint(models.Model):
     served = models.CharField(max_length=100, blank=True)
     api_key = models.CharField(max_length=500, blank=True)
     temperature = models.FloatField(
-        default=1.0, validators=[MinValueValidator(0.0), MaxValueValidator(2.0)]
+        default=0.7, validators=[MinValueValidator(0.0), MaxValueValidator(2.0)]
     )
     max_tokens = models.PositiveIntegerField(
         default=512, validators=[MinValueValidator(1), MaxValueValidator(8192)]

@@ -10,11 +10,13 @@ from django.test import Client
 
 from annotation import services
 from annotation.chat import jobs
+from annotation.forms_chat import AskingForm
 from annotation.models import Conversation, Endpoint, Project, Source, Turn
 from tests import fake_models
 from tests.annotation.chat.conftest import Models
 from tests.builders import make_member
 from tests.fake_models import completion, saying, sending
+from training.engine.configs import SampleConfig
 
 CANARY = "canary"
 
@@ -237,6 +239,11 @@ def endpoint_fields(**fields: str) -> dict[str, str]:
         "temperature": "0.7",
         "max_tokens": "300",
     } | fields
+
+
+def test_a_model_is_asked_as_in_sampling_runs_unless_told_otherwise() -> None:
+    usual = SampleConfig().temperature
+    assert AskingForm().fields["temperature"].initial == Endpoint().temperature == usual
 
 
 def test_a_key_is_never_shown_again(
