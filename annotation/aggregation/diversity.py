@@ -16,8 +16,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+from annotation.aggregation.intervals import Z_95
 from annotation.aggregation.similarity import near_duplicates
-from annotation.aggregation.win_rate import Z_95
 
 WORD = re.compile(r"\w+")
 

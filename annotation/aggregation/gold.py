@@ -12,48 +12,14 @@ is acted on before the whole interval lies below what is asked for, nor for a si
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, exp, lgamma, log, log1p
+from math import ceil
+
+from scipy.special import betaincinv
 
 LEVEL = 0.95
 MIN_MISSES = 2
 
 TRAINING, PASSED, FAILED = "training", "passed", "failed"
-
-
-def beta_cdf(x: float, a: float, b: float) -> float:
-    """The regularised incomplete beta function I_x(a, b), by DLMF 8.17.22."""
-    if x <= 0.0:
-        return 0.0
-    if x >= 1.0:
-        return 1.0
-    if x > (a + 1) / (a + b + 2):  # the fraction converges fast on the other side
-        return 1.0 - beta_cdf(1.0 - x, b, a)
-    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x)) / a
-    tiny = 1e-300
-    c, d = 1.0, 1.0 / ((1.0 - (a + b) * x / (a + 1)) or tiny)
-    fraction = d
-    for m in range(1, 500):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for term in (even, odd):
-            d = 1.0 / ((1.0 + term * d) or tiny)
-            c = (1.0 + term / c) or tiny
-            fraction *= c * d
-        if abs(c * d - 1.0) < 1e-15:
-            break
-    return front * fraction
-
-
-def beta_quantile(q: float, a: float, b: float) -> float:
-    """The x with I_x(a, b) = q, by bisection to the last bit that matters."""
-    low, high = 0.0, 1.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if beta_cdf(middle, a, b) < q:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
 
 
 @dataclass(frozen=True)
@@ -76,8 +42,8 @@ class GoldAgreement:
         """95 % of the posterior; 0 … 1 as long as nothing was seen."""
         a, b = self.agreed + 0.5, self.misses + 0.5
         tail = (1 - LEVEL) / 2
-        low = beta_quantile(tail, a, b) if self.agreed else 0.0
-        high = beta_quantile(1 - tail, a, b) if self.misses else 1.0
+        low = float(betaincinv(a, b, tail)) if self.agreed else 0.0
+        high = float(betaincinv(a, b, 1 - tail)) if self.misses else 1.0
         return low, high
 
     def is_surely_below(self, share: float) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
-Z_95 = 1.959964  # the 97.5 % point of the normal distribution
+from annotation.aggregation.intervals import wilson
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,7 @@ class WinRate:
         effective = float(self.clusters)
         if spread > 0 and self.standard_error > 0:
             effective = min(spread / self.standard_error**2, float(self.n))
-        z2 = Z_95**2
-        centre = (self.rate + z2 / (2 * effective)) / (1 + z2 / effective)
-        reach = Z_95 * sqrt(spread / effective + z2 / (4 * effective**2)) / (1 + z2 / effective)
-        return max(0.0, centre - reach), min(1.0, centre + reach)
+        return wilson(self.rate, effective)
 
 
 def win_rate(outcomes_by_cluster: Mapping[Any, Sequence[float]]) -> WinRate:

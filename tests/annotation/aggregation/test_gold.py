@@ -1,6 +1,4 @@
-"""The posterior of agreement against closed forms and a published table; training tries."""
-
-from math import asin, pi, sin, sqrt
+"""The posterior of agreement against a published table; training tries."""
 
 import pytest
 
@@ -8,31 +6,12 @@ from annotation.aggregation.gold import (
     GoldAgreement,
     Standing,
     Try,
-    beta_cdf,
-    beta_quantile,
     last_try,
     needed,
     standing,
 )
 
 TWO_OF_THREE = [True, True, False]
-
-
-@pytest.mark.parametrize("x", [0.001, 0.2, 0.5, 0.77, 0.999])
-def test_the_distribution_has_its_closed_forms(x: float) -> None:
-    """Beta(1/2, 1/2) is the arcsine law; Beta(1/2, 3/2), Beta(1, b) and Beta(2, 1) by hand."""
-    assert beta_cdf(x, 0.5, 0.5) == pytest.approx(2 / pi * asin(sqrt(x)), abs=1e-12)
-    by_hand = 2 / pi * (asin(sqrt(x)) + sqrt(x * (1 - x)))
-    assert beta_cdf(x, 0.5, 1.5) == pytest.approx(by_hand, abs=1e-12)
-    assert beta_cdf(x, 1, 3) == pytest.approx(1 - (1 - x) ** 3, abs=1e-12)
-    assert beta_cdf(x, 2, 1) == pytest.approx(x**2, abs=1e-12)
-
-
-def test_the_quantile_undoes_the_distribution() -> None:
-    assert beta_quantile(0.975, 0.5, 0.5) == pytest.approx(sin(pi * 0.975 / 2) ** 2, abs=1e-12)
-    for a, b in ((0.5, 7.5), (3.5, 4.5), (200.5, 40.5)):
-        for q in (0.025, 0.5, 0.975):
-            assert beta_cdf(beta_quantile(q, a, b), a, b) == pytest.approx(q, abs=1e-9)
 
 
 @pytest.mark.parametrize(

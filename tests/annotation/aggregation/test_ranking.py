@@ -48,3 +48,10 @@ def test_the_best_against_each_of_the_others_leaves_the_others_together() -> Non
 def test_what_no_pair_names_is_in_no_group() -> None:
     assert ranking_of([Preference(0, 3, p=0.0)]) == [[3], [0]]
     assert ranking_of([]) == []
+
+
+def test_a_ranking_of_four_with_one_tie_prefers_in_five_pairs() -> None:
+    """Ranks 1 2 2 3: C(4, 2) - 1."""
+    expanded = pairs([0], [1, 2], [3])
+    assert len(expanded) == 6
+    assert sum(each.p != 0.5 for each in expanded) == 5

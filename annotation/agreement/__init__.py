@@ -1,0 +1,14 @@
+"""How far people agree: one module per statistic, pure, each with its formula.
+
+A statistic of several people is `compute(table, weights)` and stands in STATISTICS; those of two
+raters (`cohen`) and of rankings (`kendall`) have functions of their own. No Django here.
+"""
+
+from annotation.agreement import fleiss, gwet, krippendorff, percent
+
+STATISTICS = {
+    "krippendorff": krippendorff,
+    "percent": percent,
+    "gwet": gwet,
+    "fleiss": fleiss,
+}
