@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 from django import forms
 
 from annotation.preferences import Preference
+from annotation.task_types.measures import Judged, Measure
 
 Answer = dict[str, Any]
 
@@ -152,6 +153,13 @@ class TaskType(Protocol):
 
     def agreement_label(self, answer: Answer) -> str:
         """A word that is equal for two answers that agree."""
+
+    def measures(self, config: Mapping[str, Any]) -> list[Measure]:
+        """What people can agree on here, the most important first; none where there is nothing."""
+
+    def judged(self, answer: Answer, responses: int) -> list[Judged]:
+        """What the answer says on these measures. A value that is not on the scale of a measure,
+        because the setting was another one then, counts for nothing."""
 
 
 @runtime_checkable

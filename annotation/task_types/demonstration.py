@@ -25,6 +25,7 @@ from annotation.task_types.contract import (
     Demonstration,
     nothing,
 )
+from annotation.task_types.measures import Measure
 
 LABEL = "Demonstration"
 EXAMPLE = {"text": "The capital of France is Paris.", "edited": "1"}
@@ -128,3 +129,11 @@ def demonstrations(answer: Answer, responses: int = 0) -> list[Demonstration]:
 def agreement_label(answer: Answer) -> str:
     """Which response was found worth editing, if any: two texts are never quite the same."""
     return "written" if answer["edited"] is None else f"edited {answer['edited']}"
+
+
+def measures(config: Mapping[str, Any]) -> list[Measure]:
+    """None: two texts are never quite the same."""
+    return []
+
+
+judged = nothing

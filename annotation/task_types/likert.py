@@ -38,6 +38,7 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
+from annotation.task_types.measures import DIRECTION, Judged, Measure, directions
 
 LABEL = "Ratings by attribute"
 EXAMPLE = {
@@ -322,3 +323,25 @@ def agreement_label(answer: Answer) -> str:
         return "mixed" if not said else "good" if said[0].is_good else "bad"
     signs = {1.0: ">", 0.5: "=", 0.0: "<"}
     return " ".join(f"{p.a}{signs[p.p]}{p.b}" for p in preferences(answer, responses)) or "unclear"
+
+
+def measures(config: Mapping[str, Any]) -> list[Measure]:
+    """Each attribute, and the direction that the mean rating gives to a pair."""
+    scale = scale_of(config)
+    stops = tuple(range(1, scale.stops + 1))
+    rated = [
+        Measure(f"{attribute.name}_{scale.stops}", attribute.label, stops, "ordinal")
+        for attribute in scale.attributes
+    ]
+    return [*rated, DIRECTION]
+
+
+def judged(answer: Answer, responses: int) -> list[Judged]:
+    """Who can't judge says nothing."""
+    said = [
+        Judged(f"{name}_{answer['stops']}", str(response), rating)
+        for response, ratings in enumerate(answer["ratings"])
+        for name, rating in ratings.items()
+        if rating is not None
+    ]
+    return said + directions(preferences(answer, responses))

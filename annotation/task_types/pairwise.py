@@ -33,6 +33,7 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
+from annotation.task_types.measures import DIRECTION, Judged, Measure, directions, neither
 
 LABEL = "Pairwise comparison"
 EXAMPLE = {"strength": "2", "rationale": "A answers the question."}
@@ -399,3 +400,23 @@ def agreement_label(answer: Answer) -> str:
     if answer["strength"] == 0:
         return "tie"
     return "first" if answer["strength"] > 0 else "second"
+
+
+def measures(config: Mapping[str, Any]) -> list[Measure]:
+    """The direction, how clearly it is said (on one scale only), and each dimension."""
+    number = config.get("scale", DEFAULT_SCALE)
+    stops = tuple(sorted(stop.value for stop in stops_of(config)))
+    return [
+        DIRECTION,
+        Measure(f"strength_{number}", "How clearly", stops, "ordinal"),
+        *(Measure(DIMENSION + name, name, (1, 0, -1)) for name in config.get("dimensions", [])),
+    ]
+
+
+def judged(answer: Answer, responses: int = 2) -> list[Judged]:
+    dimensions = answer.get("dimensions", {}).items()
+    said = [Judged(DIMENSION + name, "0-1", value) for name, value in dimensions]
+    if answer["both_bad"]:
+        return neither(2) + said
+    strength = f"strength_{answer.get('scale', DEFAULT_SCALE)}"
+    return [*directions(preferences(answer)), Judged(strength, "0-1", answer["strength"]), *said]

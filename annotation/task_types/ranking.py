@@ -25,6 +25,7 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
+from annotation.task_types.measures import DIRECTION, Judged, Measure, directions, neither
 
 LABEL = "Ranking"
 EXAMPLE = {"rank_0": "2", "rank_1": "1", "rank_2": "2"}
@@ -210,3 +211,14 @@ def agreement_label(answer: Answer) -> str:
     if answer.get("not_rankable"):
         return "not_rankable"
     return ">".join("=".join(map(str, group)) for group in answer["groups"])
+
+
+def measures(config: Mapping[str, Any]) -> list[Measure]:
+    return [DIRECTION]
+
+
+def judged(answer: Answer, responses: int) -> list[Judged]:
+    """The pairs that the order implies."""
+    if answer.get("not_rankable"):
+        return neither(responses)
+    return directions(preferences(answer, responses))

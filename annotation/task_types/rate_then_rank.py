@@ -28,6 +28,7 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
+from annotation.task_types.measures import DIRECTION, Judged, Measure
 
 LABEL = "Rate, then rank"
 EXAMPLE = {"rating_0": "3", "rating_1": "6", "rating_2": "3"} | ranking.EXAMPLE
@@ -239,3 +240,13 @@ demonstrations = nothing
 def agreement_label(answer: Answer) -> str:
     """The order alone, so that it can be compared with plain rankings."""
     return ranking.agreement_label(answer)
+
+
+def measures(config: Mapping[str, Any]) -> list[Measure]:
+    return [DIRECTION, Measure("rating", "Rating", tuple(stop for stop, _ in RATINGS), "ordinal")]
+
+
+def judged(answer: Answer, responses: int) -> list[Judged]:
+    ratings = enumerate(answer["ratings"])
+    said = [Judged("rating", str(response), rating) for response, rating in ratings]
+    return ranking.judged(answer, responses) + said

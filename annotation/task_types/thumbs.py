@@ -18,6 +18,7 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
+from annotation.task_types.measures import Judged, Measure
 
 LABEL = "Thumbs up or down"
 EXAMPLE = {"verdict": "good"}
@@ -66,3 +67,11 @@ preferences = demonstrations = nothing
 
 def agreement_label(answer: Answer) -> str:
     return "good" if answer["good"] else "bad"
+
+
+def measures(config: Mapping[str, Any]) -> list[Measure]:
+    return [Measure("good", "Good or bad", ("good", "bad"))]
+
+
+def judged(answer: Answer, responses: int = 1) -> list[Judged]:
+    return [Judged("good", "0", agreement_label(answer))]
