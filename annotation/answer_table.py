@@ -76,8 +76,8 @@ def _content() -> Expression:
     if connection.vendor == "postgresql":
         count = Cast(Func(order, function="jsonb_array_length"), IntegerField())
         return Func(text, count, function="hashtextextended")  # of 64 bits
-    count = Func(order, function="json_array_length", output_field=IntegerField())
-    return Window(Min("pk"), partition_by=[text, count])
+    length = Func(order, function="json_array_length", output_field=IntegerField())
+    return Window(Min("pk"), partition_by=[text, length])
 
 
 def _given(project: Project, examples: list[int]) -> list[Given]:

@@ -30,8 +30,7 @@ def int_columns(rows: QuerySet[Any], **columns: Expression | F) -> Columns:
 def _copied(chosen: QuerySet[Any], count: int) -> list[Ints]:
     query, values = chosen.query.sql_with_params()
     with connection.cursor() as cursor:
-        # the stubs know psycopg 2 alone, which has no such method
-        copying: Any = cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)", values)  # type: ignore[attr-defined]
+        copying: Any = cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)", values)
         with copying as copy:
             sent = b"".join(copy)
     # A row: how many fields, then each with its length; all are big-endian.

@@ -1,17 +1,15 @@
 """What the coverage page shows, and the same figures as rows for a file."""
 
-import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any
 
 from django.db.models import Count, F, Q, Sum
 from django.http import Http404
 
+from annotation.csv_text import Row, written
 from annotation.models import DiversityReport, Item, Project, Response
 
-Row = list[Any]
 NO_CATEGORY = "(none)"
 
 
@@ -140,7 +138,7 @@ def csv_of(project: Project, table: str) -> str:
     tables = {"categories": _category_rows, "sources": _source_rows, "diversity": _diversity_rows}
     if table not in tables:
         raise Http404("There is no such table.")
-    return _written(tables[table](page))
+    return written(tables[table](page))
 
 
 def _category_rows(page: CoveragePage) -> Iterable[Row]:
@@ -176,18 +174,3 @@ def _diversity_rows(page: CoveragePage) -> Iterable[Row]:
             *(group["distinct_1"], group["distinct_2"], group["mean_words"], low, high),
             *(group["equal"], group["near"], group["right_to_left"], measured),
         ]
-
-
-def _written(rows: Iterable[Row]) -> str:
-    out = StringIO()
-    writer = csv.writer(out)
-    for row in rows:
-        writer.writerow([_safe(cell) for cell in row])
-    return out.getvalue()
-
-
-def _safe(cell: Any) -> Any:
-    """A text that a spreadsheet would take for a formula gets an apostrophe in front."""
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{cell}"
-    return cell

@@ -2,9 +2,16 @@
 
 from django.urls import path
 
+from annotation import views_agreement
 from annotation import views_review as views
 
 urlpatterns = [
+    path("projects/<slug:slug>/agreement/", views_agreement.agreement, name="agreement"),
+    path(
+        "projects/<slug:slug>/agreement/<slug:table>.csv",
+        views_agreement.agreement_csv,
+        name="agreement_csv",
+    ),
     path("projects/<slug:slug>/review/", views.review, name="review"),
     path("projects/<slug:slug>/review/<int:pk>/", views.adjudicate, name="adjudicate"),
     path("projects/<slug:slug>/review/<int:pk>/diff/", views.diff, name="review_diff"),

@@ -277,6 +277,10 @@ projects/<slug:slug>/coverage/                                 POST   302 403 40
 projects/<slug:slug>/coverage/                                 else   302 405 405 405 405 405
 projects/<slug:slug>/coverage/<slug:table>.csv                 GET    302 403 404 200 404 200
 projects/<slug:slug>/coverage/<slug:table>.csv                 else   302 405 405 405 405 405
+projects/<slug:slug>/agreement/                                GET    302 403 404 200 404 200
+projects/<slug:slug>/agreement/                                else   302 405 405 405 405 405
+projects/<slug:slug>/agreement/<slug:table>.csv                GET    302 403 404 200 404 200
+projects/<slug:slug>/agreement/<slug:table>.csv                else   302 405 405 405 405 405
 projects/<slug:slug>/exports/                                  GET    302 403 404 200 404 200
 projects/<slug:slug>/exports/                                  POST   302 403 404 422 404 422
 projects/<slug:slug>/exports/                                  else   302 405 405 405 405 405

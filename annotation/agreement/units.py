@@ -73,42 +73,53 @@ class WithTheRest:
     kappa: float | None
 
 
-def with_the_rest(judgements: Judgements) -> dict[int, WithTheRest]:
-    """Each person who shares a unit with somebody, against everybody else there."""
-    cells, place = judgements.counts()
-    others = cells.sum(axis=1)[place] - 1
-    shared = others > 0
-    place, others = place[shared], others[shared]
-    person, value = judgements.person[shared], judgements.value[shared]
-    same = cells[place, value] - 1
-    people, who = np.unique(person, return_inverse=True)
-    count, size = len(people), len(judgements.scale)
-    total = np.bincount(who, others, minlength=count)
+def with_the_rest(
+    judgements: Judgements, others: NDArray[np.bool_] | None = None
+) -> dict[int, WithTheRest]:
+    """Each person who shares a unit with somebody, against everybody else there.
+
+    With `others` (J,), only against those who gave these judgements.
+    """
+    counted = (
+        np.ones(len(judgements), dtype=np.int64) if others is None else others.astype(np.int64)
+    )
+    size = len(judgements.scale)
+    units, place = np.unique(judgements.unit, return_inverse=True)
+    at = place * size + judgements.value
+    cells = np.bincount(at, counted, minlength=len(units) * size).reshape(len(units), size)
+    beside = cells.sum(axis=1)[place] - counted
+    shared = beside > 0
+    place, beside, counted = place[shared], beside[shared], counted[shared]
+    value = judgements.value[shared]
+    same = cells[place, value] - counted
+    people, who = np.unique(judgements.person[shared], return_inverse=True)
+    count = len(people)
+    total = np.bincount(who, beside, minlength=count)
     share = np.bincount(who, same, minlength=count) / total
-    units = np.bincount(who, minlength=count)
-    squares = np.bincount(who, (same - share[who] * others) ** 2, minlength=count)
+    clusters = np.bincount(who, minlength=count)
+    squares = np.bincount(who, (same - share[who] * beside) ** 2, minlength=count)
     own, theirs = np.zeros((count, size)), np.zeros((count, size))
-    np.add.at(own, (who, value), others)
+    np.add.at(own, (who, value), beside)
     for each in range(size):
-        said = cells[place, each] - (value == each)
+        said = cells[place, each] - (value == each) * counted
         theirs[:, each] = np.bincount(who, said, minlength=count)
     chance = (own * theirs).sum(axis=1) / total**2
     return {
         int(people[k]): WithTheRest(
             WinRate(
                 rate=min(max(float(share[k]), 0.0), 1.0),
-                standard_error=(
-                    sqrt(units[k] / (units[k] - 1) * squares[k]) / float(total[k])
-                    if units[k] > 1
-                    else None
-                ),
+                standard_error=_error(int(clusters[k]), float(squares[k]), float(total[k])),
                 n=int(total[k]),
-                clusters=int(units[k]),
+                clusters=int(clusters[k]),
             ),
             float((share[k] - chance[k]) / (1 - chance[k])) if chance[k] < 1 - 1e-12 else None,
         )
         for k in range(count)
     }
+
+
+def _error(clusters: int, squares: float, total: float) -> float | None:
+    return sqrt(clusters / (clusters - 1) * squares) / total if clusters > 1 else None
 
 
 def between_two(judgements: Judgements, people: list[int]) -> dict[tuple[int, int], WinRate]:

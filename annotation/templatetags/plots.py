@@ -1,0 +1,31 @@
+"""Where a figure stands in a small plot."""
+
+from django import template
+
+from annotation.aggregation.win_rate import WinRate
+from annotation.agreement.measure import Agreement
+
+register = template.Library()
+
+AXIS = 200.0  # units of the drawing's width, for -1 … 1
+
+
+@register.filter
+def on_axis(found: Agreement) -> dict[str, float]:
+    """A coefficient and its interval on an axis from -1 to 1."""
+    low, high = found.interval or (0.0, 0.0)
+    return {
+        "value": _place(found.value or 0.0),
+        "low": _place(low),
+        "width": _place(high - low - 1),
+    }
+
+
+def _place(value: float) -> float:
+    return (min(max(value, -1.0), 1.0) + 1) / 2 * AXIS
+
+
+@register.filter
+def tenth(share: WinRate) -> int:
+    """0 … 10, for the colour of a cell."""
+    return round(10 * (share.rate or 0.0))
