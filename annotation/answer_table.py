@@ -10,11 +10,24 @@ from typing import Any
 
 import numpy as np
 from django.db import connection
-from django.db.models import Expression, F, Func, IntegerField, Min, TextField, Value, Window
+from django.db.models import (
+    BigIntegerField,
+    Case,
+    Expression,
+    F,
+    Func,
+    IntegerField,
+    Min,
+    TextField,
+    Value,
+    When,
+    Window,
+)
 from django.db.models.functions import Cast, Coalesce
+from numpy.typing import NDArray
 
 from annotation.arrays import Ints, int_columns
-from annotation.models import Annotation, Item, Project
+from annotation.models import Annotation, Assignment, Item, Project
 from annotation.task_types import Answer
 
 # Gold measures people, a retest is a copy for one of them: neither says anything of the project.
@@ -48,25 +61,46 @@ class AnswerTable:
 
 
 def answer_table(project: Project) -> AnswerTable:
-    """All answers of the project that count; those to gold and retests left out."""
-    current = Annotation.objects.current().filter(assignment__item__project=project)
+    """All answers of the project that count (`Annotation.objects.current`); those to gold and
+    retests left out."""
+    revisions = Annotation.objects.filter(
+        assignment__item__project=project, assignment__status=Assignment.Status.ANSWERED
+    )
     columns = int_columns(
-        current.exclude(assignment__item__status__in=LEFT_OUT),
+        revisions.exclude(assignment__item__status__in=LEFT_OUT),
         item=F("assignment__item"),
         annotator=F("assignment__annotator"),
         guideline=Coalesce("guideline", Value(0)),
         created=_seconds(),
         annotation=F("pk"),
         content=_content(),
+        assignment=F("assignment"),
+        revision=F("revision"),
+        is_answer=Case(When(kind=Annotation.Kind.ANSWER, then=1), default=0),
     )
+    assignment, revision = columns.pop("assignment"), columns.pop("revision")
+    counts = _is_newest(assignment, revision) & (columns.pop("is_answer") == 1)
+    if not counts.all():
+        columns = {name: column[counts] for name, column in columns.items()}
     _, first, said = np.unique(columns.pop("content"), return_index=True, return_inverse=True)
     examples = columns.pop("annotation")[first].tolist()
     return AnswerTable(**columns, said=said.astype(np.int64), given=_given(project, examples))
 
 
+def _is_newest(assignment: Ints, revision: Ints) -> NDArray[np.bool_]:
+    """Which rows are the last of their assignment. Asked of the database, for every row whether
+    there is a later one, this takes half as long as all the rest."""
+    order = np.lexsort((revision, assignment))
+    is_last = np.ones(len(order), dtype=np.bool_)
+    is_last[:-1] = assignment[order][1:] != assignment[order][:-1]
+    newest = np.empty(len(order), dtype=np.bool_)
+    newest[order] = is_last
+    return newest
+
+
 def _seconds() -> Expression:
     if connection.vendor == "postgresql":
-        return Func(F("created"), template="extract(epoch FROM %(expressions)s)")
+        return Func(Value("epoch"), F("created"), function="date_part")
     return Func(Value("%s"), F("created"), function="strftime", output_field=IntegerField())
 
 
@@ -74,8 +108,9 @@ def _content() -> Expression:
     """A number that is equal for equal answers to as many responses, and for no others."""
     text, order = Cast("answer", TextField()), F("assignment__display_order")
     if connection.vendor == "postgresql":
-        count = Cast(Func(order, function="jsonb_array_length"), IntegerField())
-        return Func(text, count, function="hashtextextended")  # of 64 bits
+        # of 64 bits; jsonb's own hash is the same for 2 and -2
+        count = Cast(Func(order, function="jsonb_array_length"), BigIntegerField())
+        return Func(text, count, function="hashtextextended")
     length = Func(order, function="json_array_length", output_field=IntegerField())
     return Window(Min("pk"), partition_by=[text, length])
 

@@ -7,13 +7,14 @@ from functools import partial
 
 import numpy as np
 from django.contrib.auth.models import User
-from django.db.models import Case, F, IntegerField, Max, Min, Value, When
+from django.db.models import Case, F, IntegerField, Value, When
 from django.http import Http404
 from numpy.typing import NDArray
 
 from annotation.aggregation.win_rate import WinRate
 from annotation.agreement import fleiss, gwet, krippendorff, percent
 from annotation.agreement.measure import Agreement, Statistic, measure
+from annotation.agreement.tables import CountTable
 from annotation.agreement.units import (
     Ints,
     Judgements,
@@ -140,8 +141,8 @@ def agreement_page(project: Project, name: str = "") -> AgreementPage:
         measures=measures,
         chosen=chosen,
         answers=len(table),
-        headline=_alpha(said, chosen),
-        ceiling=_alpha(said.where(is_researcher), chosen),
+        headline=_alpha(count_table(said), chosen),
+        ceiling=_alpha(count_table(said.where(is_researcher)), chosen),
         figures=_figures(said, chosen),
         breakdowns=list(_breakdowns(project, table, rows, said, chosen)),
         people=_people(said, is_researcher, researchers),
@@ -191,8 +192,8 @@ def judgements_of(table: AnswerTable, chosen: Measure) -> tuple[Ints, Judgements
 # --- figures --------------------------------------------------------------------------------------
 
 
-def _alpha(said: Judgements, chosen: Measure) -> Agreement:
-    return measure(partial(krippendorff.compute, metric=chosen.metric), count_table(said))
+def _alpha(counts: CountTable, chosen: Measure) -> Agreement:
+    return measure(partial(krippendorff.compute, metric=chosen.metric), counts)
 
 
 def _figures(said: Judgements, chosen: Measure) -> list[Figure]:
@@ -265,8 +266,8 @@ def _lines(
     kept = sorted(most) if in_order else most
     lines = []
     for key in kept:
-        part = said.where(keys == key)
-        share = measure(percent.compute, count_table(part))
+        part = count_table(said.where(keys == key))
+        share = measure(percent.compute, part)
         lines.append(Line(names.get(key, "–"), _alpha(part, chosen), share))
     return lines
 
@@ -276,7 +277,7 @@ def _monday(week: int) -> str:
 
 
 def _categories(project: Project, item: Ints) -> tuple[Ints, dict[int, str]]:
-    found = sorted(set(project.prompts.order_by().values_list("category", flat=True)))
+    found = sorted(project.prompts.order_by().values_list("category", flat=True).distinct())
     names = {n: name or NO_CATEGORY for n, name in enumerate(found)}
     number = Case(
         *(When(prompt__category=name, then=Value(n)) for n, name in enumerate(found)),
@@ -288,18 +289,19 @@ def _categories(project: Project, item: Ints) -> tuple[Ints, dict[int, str]]:
 
 
 def _source_pairs(project: Project, item: Ints) -> tuple[Ints, dict[int, str]]:
-    """Only items of two sources have one; a pair is (first · BASE + second)."""
+    """Of more than two sources, the first and the last; a pair is first · base + second."""
     labels = dict(project.sources.values_list("pk", "label"))
     base = max(labels, default=0) + 1
-    links = ItemResponse.objects.filter(item__project=project).values("item")
     columns = int_columns(
-        links.annotate(low=Min("response__source"), high=Max("response__source")),
+        ItemResponse.objects.filter(item__project=project),
         item=F("item"),
-        low=F("low"),
-        high=F("high"),
+        source=F("response__source"),
     )
-    pair = columns["low"] * base + columns["high"]
-    keys = _looked_up(item, columns["item"], pair)
+    order = np.lexsort((columns["source"], columns["item"]))
+    items, first, count = np.unique(columns["item"][order], return_index=True, return_counts=True)
+    sources = columns["source"][order]
+    pair = sources[first] * base + sources[first + count - 1]
+    keys = _looked_up(item, items, pair)
     names = {
         key: f"{labels.get(key // base, '–')} · {labels.get(key % base, '–')}"
         for key in np.unique(keys).tolist()

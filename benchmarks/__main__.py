@@ -4,8 +4,9 @@
     sample        tokens a second up to the end of each response
     crowd         50 annotators over HTTP while web processes are killed: no answer is lost
     queue         the next item and the answer over HTTP in a project of a million items
+    agreement     the agreement page of a million judgements
 
-The last two need a PostgreSQL server: the one that BENCH_DATABASE_URL names, or one on this machine
+The last three need a PostgreSQL server: the one that BENCH_DATABASE_URL names, or one on this machine
 that trusts the user `postgres`. `crowd` runs on SQLite too.
 
 The engine's against TRL 1.16 and transformers, in one run: both sides in processes of their own, in
@@ -34,8 +35,8 @@ from training.engine.configs import TrainConfig
 from training.engine.modeling import load_reward, resolve_dtype
 
 ENGINE_TASKS = ("dpo", "reward", "sample")
-QUEUE_TASKS = ("crowd", "queue")
-TASKS = ENGINE_TASKS + QUEUE_TASKS
+SERVER_TASKS = ("crowd", "queue", "agreement")
+TASKS = ENGINE_TASKS + SERVER_TASKS
 SIDES = ("benchmarks.ours", "benchmarks.rival_trl")
 
 
@@ -63,11 +64,11 @@ def main() -> None:
                 if task in ENGINE_TASKS:
                     getattr(bench, task)()
     for task in tasks:
-        if task in QUEUE_TASKS:
-            measure_queue(task)
+        if task in SERVER_TASKS:
+            measure_on_server(task)
 
 
-def measure_queue(task: str) -> None:
+def measure_on_server(task: str) -> None:
     server = server_url()
     if server:
         run_alone(f"benchmarks.{task}", server=server).check_returncode()

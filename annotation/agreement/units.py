@@ -11,6 +11,7 @@ Each person says one thing of a unit.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import sqrt
 from typing import Any
 
@@ -38,31 +39,32 @@ class Judgements:
     def where(self, chosen: NDArray[np.bool_]) -> "Judgements":
         return Judgements(self.scale, self.unit[chosen], self.person[chosen], self.value[chosen])
 
-    def counts(self) -> tuple[Floats, Ints]:
-        """How often each value was given to each unit (U, C), and the unit of each (J,)."""
-        units, place = np.unique(self.unit, return_inverse=True)
-        size = len(self.scale)
-        cells = np.bincount(place * size + self.value, minlength=len(units) * size)
-        return cells.reshape(len(units), size).astype(np.float64), place
+    @cached_property
+    def place(self) -> Ints:
+        """The unit of each, by its place among them (J,)."""
+        return np.unique(self.unit, return_inverse=True)[1]
+
+    def cells(self, counted: Ints | None = None) -> Ints:
+        """How often each value was given to each unit (U, C); `counted` (J,) weighs each."""
+        size, units = len(self.scale), int(self.place.max(initial=-1)) + 1
+        cells = np.bincount(self.place * size + self.value, counted, minlength=units * size)
+        return cells.reshape(units, size).astype(np.int64)
 
 
 def count_table(judgements: Judgements) -> CountTable:
     """The table of the units, those with equal counts together."""
-    cells, _ = judgements.counts()
-    rows, items = _together(cells)
+    rows, items = _together(judgements.cells())
     return CountTable(judgements.scale, rows, items)
 
 
-def _together(cells: Floats) -> tuple[Floats, Floats]:
+def _together(cells: Ints) -> tuple[Floats, Floats]:
     base = int(cells.max(initial=0)) + 1
     if base ** cells.shape[1] < 2**62:  # a row is a number with these digits: quick to compare
         digits = base ** np.arange(cells.shape[1], dtype=np.int64)
-        _, first, items = np.unique(
-            cells.astype(np.int64) @ digits, return_index=True, return_counts=True
-        )
-        return cells[first], items.astype(np.float64)
+        _, first, items = np.unique(cells @ digits, return_index=True, return_counts=True)
+        return cells[first].astype(np.float64), items.astype(np.float64)
     rows, items = np.unique(cells, axis=0, return_counts=True)
-    return rows, items.astype(np.float64)
+    return rows.astype(np.float64), items.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,7 @@ def with_the_rest(
     counted = (
         np.ones(len(judgements), dtype=np.int64) if others is None else others.astype(np.int64)
     )
-    size = len(judgements.scale)
-    units, place = np.unique(judgements.unit, return_inverse=True)
-    at = place * size + judgements.value
-    cells = np.bincount(at, counted, minlength=len(units) * size).reshape(len(units), size)
+    size, place, cells = len(judgements.scale), judgements.place, judgements.cells(counted)
     beside = cells.sum(axis=1)[place] - counted
     shared = beside > 0
     place, beside, counted = place[shared], beside[shared], counted[shared]

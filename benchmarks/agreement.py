@@ -1,0 +1,144 @@
+"""The agreement page of a million judgements, from cold, beside the package of α's author.
+
+    python -m benchmarks.agreement   on the PostgreSQL that DATABASE_URL names, which must be empty
+
+200,000 pairwise items, five answers each, of 500 annotators whose accuracy differs; 40 weeks, eight
+categories, three pairs of sources. The target: α and the other figures with intervals of 1,000
+bootstrap draws in under 3 s and 1 GB. `krippendorff` gets the same answers as the array it takes,
+for α alone and without an interval.
+"""
+
+import argparse
+import resource
+import time
+from functools import partial
+
+import django
+
+django.setup()
+
+import krippendorff as package  # noqa: E402
+import numpy as np  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+
+from annotation import services  # noqa: E402
+from annotation.agreement import krippendorff  # noqa: E402
+from annotation.agreement.measure import measure  # noqa: E402
+from annotation.agreement.units import count_table  # noqa: E402
+from annotation.answer_table import answer_table  # noqa: E402
+from annotation.models import Project  # noqa: E402
+from annotation.queries_agreement import agreement_page, judgements_of, measures_of  # noqa: E402
+
+ANNOTATORS = 500
+ANSWERS = 5
+BUILD = """
+INSERT INTO annotation_source (id, project_id, slug, label, kind, created)
+  SELECT n, {project}, 'source_' || n, 'Source ' || n, 'model', now() FROM generate_series(1, 3) n;
+INSERT INTO annotation_prompt (id, project_id, messages, content_hash, conversation_root, split,
+                               category, external_id, created)
+  SELECT n, {project}, jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Q' || n)),
+         md5('c' || n), md5('r' || n), 'train', 'category ' || n % 8, '', now()
+  FROM generate_series(1, {items}) n;
+INSERT INTO annotation_response (id, prompt_id, source_id, text, text_hash, is_truncated, created)
+  SELECT 2 * n - p, n, 1 + (n + p * (1 + n % 2)) % 3, 'A' || n || '.' || p, md5('t' || n || p),
+         false, now()
+  FROM generate_series(1, {items}) n, generate_series(0, 1) p;
+INSERT INTO annotation_item (id, project_id, prompt_id, key, task_type, task_config, status,
+                             answers_wanted, open_slots, answer_count, priority, came_back, place,
+                             round, origin, arm, created, overlap_added, lane)
+  SELECT n, {project}, n, 'key' || n, 'pairwise', '{{}}', 'complete', {answers}, 0, {answers}, 0,
+         false, n, 0, 'import', 'random', now(), 0, 0
+  FROM generate_series(1, {items}) n;
+INSERT INTO annotation_itemresponse (item_id, response_id, position)
+  SELECT n, 2 * n - p, 1 - p FROM generate_series(1, {items}) n, generate_series(0, 1) p;
+INSERT INTO annotation_assignment (id, key, item_id, annotator_id, slot, status, display_seed,
+    display_order, guideline_id, lease_until, claimed, opened, active_seconds, draft_version,
+    skip_reason)
+  SELECT n * {answers} + k, gen_random_uuid(), n, {first_user} + (n * 7 + k * 101) % {people}, k,
+         'answered', 1, CASE WHEN n % 2 = 0 THEN '[0, 1]' ELSE '[1, 0]' END::jsonb, {guideline},
+         now(), now(), now(), 9, 0, ''
+  FROM generate_series(1, {items}) n, generate_series(0, {answers} - 1) k;
+INSERT INTO annotation_annotation (assignment_id, revision, kind, answer, rationale, submit_key,
+                                   seconds, guideline_id, created)
+  SELECT id, 1, 'answer', jsonb_build_object('strength', CASE
+           WHEN draw < 0.05 THEN 0
+           WHEN draw < 0.55 + 0.4 * (annotator_id % 10) / 10.0 THEN 1 + (draw * 997)::int % 3
+           ELSE -1 - (draw * 997)::int % 3 END * CASE WHEN item_id % 3 = 0 THEN -1 ELSE 1 END,
+         'both_bad', false), '', md5(id::text), 9, {guideline},
+         timestamptz '2026-01-05' + item_id % 280 * interval '1 day'
+  FROM (SELECT *, random() AS draw FROM annotation_assignment) turn;
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.agreement", description=__doc__)
+    parser.add_argument("--items", type=int, default=200_000)
+    options = parser.parse_args()
+    call_command("migrate", verbosity=0)
+    project = build(options.items)
+    connection.close()  # what comes next has a fresh connection, and no plan
+    began = time.perf_counter()
+    page = agreement_page(Project.objects.get(pk=project.pk))
+    seconds = time.perf_counter() - began
+    gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    assert page.headline is not None
+    say(f"agreement page of {page.answers:,} answers: {seconds:.2f} s (target 3), {gib:.2f} GiB")
+    for figure in page.figures:
+        say(f"    {figure.label}: {figure.found.value} {figure.found.interval}")
+    say(f"    {', '.join(f'{each.slug}: {len(each.lines)}' for each in page.breakdowns)}")
+    compare(project)
+
+
+def build(items: int) -> Project:
+    project = services.create_project(slug="many", name="Many answers", guideline="Choose.")
+    people = [User.objects.create(username=f"person_{n}") for n in range(ANNOTATORS)]
+    for user in people:
+        services.add_member(project, user)
+    numbers = {
+        "project": project.pk,
+        "guideline": project.guidelines.get().pk,
+        "items": items,
+        "answers": ANSWERS,
+        "people": ANNOTATORS,
+        "first_user": people[0].pk,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # keys are right as made
+        for statement in BUILD.split(";\n"):
+            if statement.strip():
+                cursor.execute(statement.format(**numbers))
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+    return project
+
+
+def compare(project: Project) -> None:
+    """α of the same judgements by both, from the arrays on."""
+    table = answer_table(project)
+    rows, said = judgements_of(table, measures_of(table)[0])
+    began = time.perf_counter()
+    counts = count_table(said)
+    one = krippendorff.compute(counts, counts.items[None])[0]
+    ours = time.perf_counter() - began
+    began = time.perf_counter()
+    measure(partial(krippendorff.compute, metric="nominal"), counts)
+    drawn = time.perf_counter() - began
+    # the package takes values by item, in a table of counts
+    units, place = np.unique(said.unit, return_inverse=True)
+    cells = np.zeros((len(units), len(said.scale)), dtype=np.int64)
+    np.add.at(cells, (place, said.value), 1)
+    began = time.perf_counter()
+    theirs = package.alpha(value_counts=cells, level_of_measurement="nominal")
+    seconds = time.perf_counter() - began
+    say(f"α alone: {ours:.3f} s, with 1,000 draws {drawn:.3f} s more; the package {seconds:.3f} s")
+    say(f"    {one:.9f} against {theirs:.9f}")
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
