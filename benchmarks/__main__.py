@@ -6,8 +6,8 @@
     queue         the next item and the answer over HTTP in a project of a million items
     agreement     the agreement page of a million judgements
 
-The last three need a PostgreSQL server: the one that BENCH_DATABASE_URL names, or one on this machine
-that trusts the user `postgres`. `crowd` runs on SQLite too.
+The last three need a PostgreSQL server: the one that BENCH_DATABASE_URL names, or one on this
+machine that trusts the user `postgres`. `crowd` runs on SQLite too.
 
 The engine's against TRL 1.16 and transformers, in one run: both sides in processes of their own, in
 turns, on the same threads. First in float32, a few steps, to show that both compute the same; then
