@@ -26,11 +26,11 @@ from annotation.agreement.units import (
 from annotation.answer_table import AnswerTable, answer_table
 from annotation.arrays import int_columns
 from annotation.csv_text import Row, written
+from annotation.measures import Measure
 from annotation.models import Item, ItemResponse, Membership, Project
 from annotation.permissions import roles_for
 from annotation.queries_coverage import NO_CATEGORY
 from annotation.task_types import TASK_TYPES
-from annotation.task_types.measures import Measure
 
 RELIABLE, TENTATIVE = 0.8, 0.667
 MAX_LINES = 30  # of a breakdown, those with the most answers

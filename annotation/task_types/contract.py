@@ -6,8 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from django import forms
 
+from annotation.measures import Judged, Measure
 from annotation.preferences import Preference
-from annotation.task_types.measures import Judged, Measure
 
 Answer = dict[str, Any]
 

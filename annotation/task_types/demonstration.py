@@ -17,6 +17,7 @@ from typing import Any
 from django import forms
 
 from annotation import text_diff
+from annotation.measures import Measure
 from annotation.task_types.contract import (
     Answer,
     AnswerInvalid,
@@ -25,7 +26,6 @@ from annotation.task_types.contract import (
     Demonstration,
     nothing,
 )
-from annotation.task_types.measures import Measure
 
 LABEL = "Demonstration"
 EXAMPLE = {"text": "The capital of France is Paris.", "edited": "1"}

@@ -28,6 +28,7 @@ from typing import Any
 from django import forms
 
 from annotation import scales
+from annotation.measures import DIRECTION, Judged, Measure, directions
 from annotation.preferences import Preference
 from annotation.scales import MAX_STOPS, MIN_STOPS, ScaleInvalid, scale_of
 from annotation.task_types.contract import (
@@ -38,7 +39,6 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
-from annotation.task_types.measures import DIRECTION, Judged, Measure, directions
 
 LABEL = "Ratings by attribute"
 EXAMPLE = {

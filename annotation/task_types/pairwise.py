@@ -24,6 +24,7 @@ from typing import Any, TypeGuard
 from django import forms
 
 from annotation.fields import LinesField
+from annotation.measures import DIRECTION, Judged, Measure, directions, neither
 from annotation.preferences import Preference
 from annotation.task_types.contract import (
     Answer,
@@ -33,7 +34,6 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
-from annotation.task_types.measures import DIRECTION, Judged, Measure, directions, neither
 
 LABEL = "Pairwise comparison"
 EXAMPLE = {"strength": "2", "rationale": "A answers the question."}

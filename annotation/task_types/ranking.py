@@ -16,6 +16,7 @@ from typing import Any
 
 from django import forms
 
+from annotation.measures import DIRECTION, Judged, Measure, directions, neither
 from annotation.preferences import Preference
 from annotation.task_types.contract import (
     Answer,
@@ -25,7 +26,6 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
-from annotation.task_types.measures import DIRECTION, Judged, Measure, directions, neither
 
 LABEL = "Ranking"
 EXAMPLE = {"rank_0": "2", "rank_1": "1", "rank_2": "2"}

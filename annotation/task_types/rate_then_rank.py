@@ -18,6 +18,7 @@ from typing import Any
 
 from django import forms
 
+from annotation.measures import DIRECTION, Judged, Measure
 from annotation.preferences import Preference
 from annotation.task_types import ranking
 from annotation.task_types.contract import (
@@ -28,7 +29,6 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
-from annotation.task_types.measures import DIRECTION, Judged, Measure
 
 LABEL = "Rate, then rank"
 EXAMPLE = {"rating_0": "3", "rating_1": "6", "rating_2": "3"} | ranking.EXAMPLE

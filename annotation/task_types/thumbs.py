@@ -10,6 +10,7 @@ from typing import Any
 
 from django import forms
 
+from annotation.measures import Judged, Measure
 from annotation.task_types.contract import (
     Answer,
     AnswerInvalid,
@@ -18,7 +19,6 @@ from annotation.task_types.contract import (
     Unpaired,
     nothing,
 )
-from annotation.task_types.measures import Judged, Measure
 
 LABEL = "Thumbs up or down"
 EXAMPLE = {"verdict": "good"}
