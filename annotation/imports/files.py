@@ -10,34 +10,23 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import orjson
-import pyarrow as pa
-import pyarrow.parquet as pq
+
+from annotation.imports.lines import FileUnreadable, LineInvalid, Record
+from annotation.imports.parquet import PARQUET_MAGIC, parquet_records
 
 MAX_LINE_BYTES = 4 * 2**20
 MAX_RECORD_BYTES = 4 * MAX_LINE_BYTES  # a CSV record may go over several lines
 MAX_UNPACKED_RATIO = 200  # text packs about 3 to 10 times; a bomb a thousand times
 UNPACKED_ALLOWANCE = 64 * 2**20
-MAX_FOOTER_BYTES = 16 * 2**20
-MAX_COLUMNS = 500
-MAX_ROW_GROUP_BYTES = 2**30
-PARQUET_BATCH = 256
 
-GZIP_MAGIC, PARQUET_MAGIC = b"\x1f\x8b", b"PAR1"
+GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet")
 
-Record = dict[str, Any]
-
-
-class FileUnreadable(ValueError):
-    """The file as a whole cannot be read; the message says why."""
-
-
-class LineInvalid(ValueError):
-    """One line cannot be taken; the message says why. What was read before and after stands."""
+__all__ = ["SUFFIXES", "FileUnreadable", "LineInvalid", "Record", "records"]
 
 
 def records(path: Path, name: str = "") -> Iterator[tuple[int, Record | LineInvalid]]:
@@ -49,7 +38,7 @@ def records(path: Path, name: str = "") -> Iterator[tuple[int, Record | LineInva
     with path.open("rb") as file:
         magic = file.read(4)
     if magic == PARQUET_MAGIC:
-        yield from _parquet_records(path)
+        yield from parquet_records(path)
         return
     packed = magic[:2] == GZIP_MAGIC
     plain = shown.removesuffix(".gz")
@@ -92,6 +81,7 @@ def _check_unpacked(taken: int, limit: int) -> None:
         )
 
 
+NOT_UTF8 = "Save the file as UTF-8, then import it again."
 TOO_LONG = f"The line is longer than {MAX_LINE_BYTES // 2**20} MiB."
 
 
@@ -127,9 +117,10 @@ class _CsvFeed:
         self.number = 0  # of the last line handed over
         self.record_start = 0  # number of the line on which the record in hand began
         self.record_bytes = 0
+        self.is_utf8 = True
 
     def start_record(self) -> None:
-        self.record_start, self.record_bytes = 0, 0
+        self.record_start, self.record_bytes, self.is_utf8 = 0, 0, True
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -142,8 +133,11 @@ class _CsvFeed:
         self.record_bytes += len(line)
         if self.record_bytes > MAX_RECORD_BYTES:
             raise _RecordTooLong
-        # Bytes that are no UTF-8 become lone surrogates, which the checks of the text refuse.
-        return line.decode("utf-8", "surrogateescape")
+        try:
+            return line.decode("utf-8")
+        except UnicodeDecodeError:
+            self.is_utf8 = False  # of the record in hand, which is read on to its end
+            return line.decode("latin-1")
 
 
 def _csv_records(
@@ -168,7 +162,11 @@ def _csv_records(
             continue
         if not fields:
             continue
-        if header is None:
+        if not feed.is_utf8 and header is None:
+            raise FileUnreadable(f"The first line is not UTF-8. {NOT_UTF8}")
+        if not feed.is_utf8:
+            yield feed.record_start, LineInvalid(f"The line is not UTF-8. {NOT_UTF8}")
+        elif header is None:
             header = [name.strip() for name in fields]
             if len(set(header)) < len(header):
                 raise FileUnreadable("The first line names a column twice.")
@@ -177,52 +175,3 @@ def _csv_records(
             yield feed.record_start, LineInvalid(reason)
         else:
             yield feed.record_start, dict(zip(header, fields, strict=True))
-
-
-def _parquet_records(path: Path) -> Iterator[tuple[int, Record | LineInvalid]]:
-    _check_footer(path)
-    try:
-        with pq.ParquetFile(
-            path,
-            pre_buffer=False,
-            thrift_string_size_limit=MAX_FOOTER_BYTES,
-            thrift_container_size_limit=2**20,
-        ) as file:
-            _check_shape(file)
-            number = 0
-            for group in range(file.num_row_groups):
-                for batch in file.iter_batches(PARQUET_BATCH, row_groups=[group]):
-                    for record in batch.to_pylist():
-                        number += 1
-                        yield number, record
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0][:300]
-        raise FileUnreadable(f"The Parquet file cannot be read: {reason}") from error
-
-
-def _check_footer(path: Path) -> None:
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(max(size - 8, 0))
-        tail = file.read(8)
-    footer = int.from_bytes(tail[:4], "little")
-    if len(tail) < 8 or tail[4:] != PARQUET_MAGIC or footer > min(size - 12, MAX_FOOTER_BYTES):
-        raise FileUnreadable("The Parquet file is cut off or damaged (its footer is not right).")
-
-
-def _check_shape(file: pq.ParquetFile) -> None:
-    """What the footer promises, before any page is unpacked."""
-    if file.metadata.num_columns > MAX_COLUMNS:
-        raise FileUnreadable(f"The Parquet file has more than {MAX_COLUMNS} columns.")
-    for group in range(file.num_row_groups):
-        if file.metadata.row_group(group).total_byte_size > MAX_ROW_GROUP_BYTES:
-            limit = MAX_ROW_GROUP_BYTES // 2**20
-            raise FileUnreadable(
-                f"Row group {group + 1} unpacks to more than {limit} MiB. Write the file again with"
-                " smaller row groups."
-            )
-    for field in file.schema_arrow:
-        if isinstance(field.type, pa.BaseExtensionType):
-            raise FileUnreadable(
-                f"Column {field.name} has the extension type {field.type}, which is not taken."
-            )

@@ -1,12 +1,9 @@
 """Nothing in a file can crash the reader or fill the memory; every bad line has its number."""
 
 import gzip
-import json
 from contextlib import suppress
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -125,33 +122,10 @@ def test_a_packed_file_that_is_cut_off_is_refused_after_what_could_be_read(path:
         list(stream)
 
 
-def test_parquet_rows_are_numbered(path: Path) -> None:
-    messages = [[{"role": "user", "content": f"question {n}"}] for n in range(700)]
-    pq.write_table(pa.table({"messages": messages}), path, row_group_size=300)
-    found = list(records(path, "prompts.parquet"))
-    assert [number for number, _ in found] == list(range(1, 701))
-    assert found[-1][1] == {"messages": [{"role": "user", "content": "question 699"}]}
-
-
-def test_parquet_that_is_cut_off_or_damaged_is_refused(path: Path) -> None:
-    pq.write_table(pa.table({"prompt": ["x" * 1000] * 10}), path, compression="none")
-    whole = path.read_bytes()
-    for content in (whole[:-4], whole[:-8], whole[:20], b"PAR1", b"PAR1" + b"\xff" * 4 + b"PAR1"):
-        with pytest.raises(FileUnreadable):
-            read(path, content, "prompts.parquet")
-    with pytest.raises(FileUnreadable, match="not a Parquet file"):
-        read(path, json.dumps({"prompt": "x"}).encode(), "prompts.parquet")
-
-
-def test_parquet_with_an_extension_type_is_refused(path: Path) -> None:
-    column = pa.array(["{}"], pa.json_())
-    pq.write_table(pa.table({"prompt": column}), path)
-    with pytest.raises(FileUnreadable, match="extension type"):
-        list(records(path))
-
-
-def test_parquet_row_groups_are_bounded(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_ROW_GROUP_BYTES", 1000)
-    pq.write_table(pa.table({"prompt": [str(n) * 50 for n in range(100)]}), path)
-    with pytest.raises(FileUnreadable, match="smaller row groups"):
-        list(records(path))
+def test_text_that_is_not_utf_8_says_so(path: Path) -> None:
+    content = "prompt,note\nfine,1\nun café,2\nfine,3\n".encode("latin-1")
+    found = read(path, content, "prompts.csv")
+    assert found[1] == (3, "The line is not UTF-8. Save the file as UTF-8, then import it again.")
+    assert [number for number, _ in found] == [2, 3, 4]
+    with pytest.raises(FileUnreadable, match="first line is not UTF-8"):
+        read(path, "prömpt\nfine\n".encode("latin-1"), "prompts.csv")
