@@ -21,7 +21,13 @@ from rest_framework.response import Response as Reply
 from rest_framework.views import APIView
 
 from annotation import queries, queries_data, second_factor, services
-from annotation.api_base import Conflict, PasswordThrottle, ProjectView, signed_in
+from annotation.api_base import (
+    Conflict,
+    PasswordThrottle,
+    ProjectView,
+    refuse_unknown,
+    signed_in,
+)
 from annotation.api_serializers import (
     AnnotationSerializer,
     ExportSerializer,
@@ -328,6 +334,7 @@ class Submit(APIView):
         form.is_valid(raise_exception=True)
         sent = form.validated_data
         answer = queries.answer_form(assignment, {**sent["answer"], "rationale": sent["rationale"]})
+        refuse_unknown(answer, sent["answer"])
         if not answer.is_valid():
             raise ValidationError(
                 {name: list(map(str, why)) for name, why in answer.errors.items()}

@@ -1,8 +1,10 @@
 """What all parts of the REST API share: the project, pages, refusals, the errors in the schema."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.forms import Form
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, NotAuthenticated
 from rest_framework.generics import GenericAPIView
@@ -37,6 +39,15 @@ class PasswordThrottle(AnonRateThrottle):
 
     scope = "password"
     rate = "10/min"
+
+
+def refuse_unknown(form: Form, sent: Mapping[str, Any]) -> None:
+    """Raise ValidationError for a part of an answer that its form does not read."""
+    unknown = sorted(set(map(str, sent)) - set(form.fields))
+    if unknown:
+        known = ", ".join(name for name in form.fields if name != "rationale")
+        why = [f"There is no such part of this answer; there are {known}."]
+        raise serializers.ValidationError({name[:100]: why for name in unknown})
 
 
 def signed_in(request: Request) -> User:

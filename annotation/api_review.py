@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response as Reply
 
 from annotation import queries_adjudication, queries_review, services
-from annotation.api_base import Conflict, ProjectView, signed_in
+from annotation.api_base import Conflict, ProjectView, refuse_unknown, signed_in
 from annotation.api_serializers import MessageSerializer, ShownResponseSerializer
 from annotation.models import Item, Verdict
 from annotation.queries_review import STATES, Filters
@@ -182,6 +182,7 @@ class VerdictList(ProjectView):
         )
         filled = {**sent.get("answer", {}), "rationale": sent["reason"]}
         form = queries_adjudication.verdict_form(item, order, filled)
+        refuse_unknown(form, sent.get("answer", {}))
         if not form.is_valid():
             raise ValidationError({name: list(map(str, why)) for name, why in form.errors.items()})
         return TASK_TYPES[item.task_type].to_canonical(form.cleaned_data, order)

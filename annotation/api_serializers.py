@@ -12,7 +12,16 @@ from annotation.models import Annotation, Assignment, Export, Item, Project, Pro
 from annotation.pseudonyms import pseudonym
 from annotation.task_types import TASK_TYPES, TaskType
 
-Fields = serializers.Serializer[Any]
+
+class Fields(serializers.Serializer[Any]):
+    """What is sent. A name that nothing reads is refused: it would be lost without a word."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, dict) else []
+        if unknown:
+            why = [f"There is no such field; there are {', '.join(self.fields)}."]
+            raise serializers.ValidationError({str(name)[:100]: why for name in unknown})
+        return super().to_internal_value(data)
 
 
 class NewTokenSerializer(Fields):
@@ -190,6 +199,7 @@ class FiltersSerializer(Fields):
         child=serializers.ChoiceField(choices=Item.Origin.choices), required=False
     )
     sources = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
+    batches = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
     since = serializers.DateTimeField(required=False)
     labels = serializers.ChoiceField(
         choices=list(LABELS.items()),

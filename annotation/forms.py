@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib.auth.models import User
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.validators import MaxLengthValidator
 
 from annotation.fields import LinesField
 from annotation.models import Membership, Project
@@ -14,6 +15,7 @@ from annotation.services.leases import MAX_DRAFT_CHARS
 from annotation.task_types import TASK_TYPES
 from annotation.task_types.contract import BaseSettingsForm
 
+MAX_DESCRIPTION_CHARS = 5_000
 SKIP_REASONS = (
     "I don’t know enough about this subject",
     "A text is broken or cut off",
@@ -162,6 +164,7 @@ class ProjectForm(ProjectModelForm):
             if not self.instance.pk or slug == self.instance.task_type
         }
         self.fields["lease_seconds"].validators.append(_at_least_a_minute)
+        self.fields["description"].validators.append(MaxLengthValidator(MAX_DESCRIPTION_CHARS))
         if self.instance.pk:
             # What was judged and split under these stays comparable: they are chosen once.
             del self.fields["slug"], self.fields["task_type"], self.fields["test_share"]

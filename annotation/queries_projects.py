@@ -319,10 +319,10 @@ def members_page(project: Project) -> list[MemberLine]:
 
 def find_member(project: Project, user_id: int) -> User:
     """A member of the project; else Http404."""
-    member = project.memberships.filter(user_id=user_id).select_related("user").first()
+    member = User.objects.filter(pk=user_id, memberships__project=project).first()
     if member is None:
         raise Http404("No such member.")
-    return member.user
+    return member
 
 
 @dataclass(frozen=True)

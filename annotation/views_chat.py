@@ -32,7 +32,8 @@ from annotation.views import (
 def chat(request: SignedIn, slug: str) -> HttpResponse:
     """GET: the conversation written in last, or what chat is. POST: a new conversation."""
     project = queries.find_project(slug, request.user, "annotate")
-    if request.method == "POST":
+    is_on = queries_chat.chat_is_on(project)
+    if request.method == "POST" and is_on:
         try:
             started = services.start_conversation(project, request.user)
         except services.NotAllowed as refusal:
@@ -42,8 +43,9 @@ def chat(request: SignedIn, slug: str) -> HttpResponse:
     lines = queries_chat.conversations(project, request.user)
     if lines:
         return redirect("conversation", slug, lines[0].key)
-    context = {"project": project, "section": "chat", "is_on": queries_chat.chat_is_on(project)}
-    return render(request, "annotation/chat_start.html", context)
+    context = {"project": project, "section": "chat", "is_on": is_on}
+    status = 409 if request.method == "POST" else 200  # it was switched off meanwhile
+    return render(request, "annotation/chat_start.html", context, status=status)
 
 
 @login_required

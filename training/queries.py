@@ -57,7 +57,7 @@ def project_for(user: User | AnonymousUser, slug: str) -> Project:
 
 def checkpoint_of(reference: str) -> Checkpoint:
     """A checkpoint by its id or slug."""
-    wanted = Q(pk=int(reference)) if reference.isdigit() else Q(slug=reference)
+    wanted = Q(pk=int(reference)) if reference.isdecimal() else Q(slug=reference)
     checkpoint = Checkpoint.objects.filter(wanted).first()
     if checkpoint is None:
         raise NotFound(f"There is no checkpoint {reference}.")

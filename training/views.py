@@ -46,8 +46,7 @@ def signed_in(request: HttpRequest) -> User:
 @login_required
 def run_list(request: HttpRequest, slug: str) -> HttpResponse:
     project = researched(request, slug)
-    number = request.GET.get("page", "1")
-    page = queries.run_list(project, max(1, int(number)) if number.isdigit() else 1)
+    page = queries.run_list(project, max(1, number_in(request.GET.get("page", "")) or 1))
     context = {"project": project, "section": "training", "page": page}
     return render(request, "training/run_list.html", context)
 
@@ -118,10 +117,8 @@ def live(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
 @login_required
 def metrics(request: HttpRequest, slug: str, pk: int) -> HttpResponse:
     project = researched(request, slug)
-    after = request.GET.get("after", "")
-    curves = queries.run_curves(
-        queries.run_in(project, pk), int(after) if after.isdigit() else None
-    )
+    after = number_in(request.GET.get("after", ""))
+    curves = queries.run_curves(queries.run_in(project, pk), after)
     return JsonResponse(curves)
 
 
@@ -181,7 +178,13 @@ def compare_metrics(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def chosen_runs(request: HttpRequest) -> list[int]:
-    return [int(pk) for pk in request.GET.getlist("run")[:8] if pk.isdigit()]
+    named = map(number_in, request.GET.getlist("run")[:8])
+    return [pk for pk in named if pk is not None]
+
+
+def number_in(text: str) -> int | None:
+    """The whole number of an address; None where it is none, or more than a database counts to."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
 
 
 # --- checkpoints ----------------------------------------------------------------------------------

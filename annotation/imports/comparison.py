@@ -76,6 +76,7 @@ class Asked:
     round: int = 0
     origin: str = Item.Origin.IMPORT
     arm: str = "random"
+    batch: str = ""  # its name
     verdicts: tuple[ImportedVerdict, ...] = ()  # the one that holds last
 
 

@@ -9,6 +9,7 @@ names its annotators, it is known where that annotator has had a turn at the ite
 """
 
 from dataclasses import replace
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import F, Q
@@ -22,6 +23,7 @@ from annotation.imports.stops import ImportStopped
 from annotation.models import (
     Annotation,
     Assignment,
+    Batch,
     Flag,
     ImportBatch,
     Item,
@@ -32,6 +34,7 @@ from annotation.models import (
     text_hash,
 )
 from annotation.pseudonyms import pseudonym
+from annotation.services.batches import get_or_add_batch
 from annotation.services.content import get_or_add_source, imported_annotator
 from annotation.task_types import TASK_TYPES, Answer, AnswerInvalid
 from annotation.task_types.contract import KeepsDiff
@@ -142,7 +145,7 @@ class ComparisonLoader:
             "response_count": response_count,
             "item_count": len(fresh),
             "annotation_count": sum(map(len, votes.values())),
-            "known_count": len(lines) - len(new_lines),
+            "known_count": sum(map(bool, lines)) - len(new_lines),  # not what was passed over
         }
 
     # --- what is there --------------------------------------------------------------------------
@@ -201,6 +204,8 @@ class ComparisonLoader:
         responses, responses_created = self._add_responses(
             [response for asked in wanted.values() for response in asked]
         )
+        named = {comparison.asked.batch for comparison in first.values()} - {""}
+        batches = {name: get_or_add_batch(self.project, name) for name in sorted(named)}
         items = Item.objects.bulk_create(
             Item(
                 project=self.project,
@@ -215,6 +220,7 @@ class ComparisonLoader:
                 origin=comparison.asked.origin,
                 arm=comparison.asked.arm,
                 batch=self.job,
+                **_belonging(batches.get(comparison.asked.batch)),
             )
             for key, comparison in first.items()
         )
@@ -348,3 +354,10 @@ def _bounded(answers: int) -> int:
     if answers > MAX_ANSWERS:
         raise ImportStopped(f"An item of the file has more than {MAX_ANSWERS:,} answers.")
     return answers
+
+
+def _belonging(batch: Batch | None) -> dict[str, Any]:
+    """The columns by which an item belongs to a batch."""
+    if batch is None:
+        return {}
+    return {"named_batch": batch, "lane": batch.lane, "priority": batch.priority}

@@ -2,10 +2,10 @@
 
 An item of the file becomes one item here, with all its annotators' answers; annotators stay apart
 under their pseudonyms. Prompts keep their category, name and conversation, and a conversation that
-is new here keeps its split, so what was held out stays held out. Round, origin, arm, display order,
-seconds, revision, flags and time are kept, and so are the verdicts of reviewers on items that have
-none here. Answers are checked under this project's settings. What can be derived from an answer is
-passed over, and so is the version of the guideline: ours are other texts.
+is new here keeps its split, so what was held out stays held out. Round, origin, arm, batch, display
+order, seconds, revision, flags and time are kept, and so are the verdicts of reviewers on items
+that have none here. Answers are checked under this project's settings. What can be derived from an
+answer is passed over, and so is the version of the guideline: ours are other texts.
 """
 
 import math
@@ -81,6 +81,7 @@ def comparisons(record: Record) -> Iterator[Comparison]:
             round=whole_number(record.get("round") or 0, "round", least=0, most=2**31 - 1),
             origin=one_of(record.get("origin"), "origin", Item.Origin.values) or Item.Origin.IMPORT,
             arm=short_text(record.get("arm"), "arm", 32) or "random",
+            batch=short_text(record.get("batch"), "batch", 100),
             verdicts=_verdicts(record.get("verdicts")),
         ),
         apart=orjson.dumps(apart).decode(),

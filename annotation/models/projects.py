@@ -6,6 +6,7 @@ import secrets
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Q
@@ -15,6 +16,9 @@ slug_validator = RegexValidator(
     re.compile(r"^[a-z][a-z0-9_]*\Z"),
     "Use lower-case letters, digits and underscores, beginning with a letter.",
 )
+
+
+RESERVED_SLUGS = ("new",)  # pages that stand where a project would
 
 
 def new_salt() -> str:
@@ -76,6 +80,10 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        if self.slug in RESERVED_SLUGS:
+            raise ValidationError({"slug": f"A page has the address “{self.slug}”; take another."})
 
     @property
     def harm_categories(self) -> list[str]:

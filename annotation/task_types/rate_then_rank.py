@@ -18,6 +18,7 @@ from typing import Any
 
 from django import forms
 
+from annotation.fields import LinesField
 from annotation.measures import DIRECTION, Judged, Measure
 from annotation.preferences import Preference
 from annotation.task_types import ranking
@@ -62,33 +63,12 @@ MAX_FLAGS = 12  # each has a key
 MAX_FLAG_CHARS = 60
 
 
-class LinesField(forms.CharField):
-    """A list of short texts, one a line; taken as a list as well."""
-
-    widget = forms.Textarea(attrs={"rows": 9})
-
-    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
-        lines = value.splitlines() if isinstance(value, str) else value or []
-        return [line for each in lines if (line := str(each).strip())]
-
-    def prepare_value(self, value: Any) -> Any:
-        return "\n".join(value) if isinstance(value, list | tuple) else value
-
-    def clean(self, value: Any) -> list[str]:
-        lines = self.to_python(value)
-        if len(lines) > MAX_FLAGS:
-            raise forms.ValidationError(f"At most {MAX_FLAGS} flags.")
-        if len(set(lines)) < len(lines):
-            raise forms.ValidationError("Each flag stands once.")
-        if any(len(line) > MAX_FLAG_CHARS for line in lines):
-            raise forms.ValidationError(f"A flag has at most {MAX_FLAG_CHARS} characters.")
-        return lines
-
-
 class SettingsForm(BaseSettingsForm):
     flags = LinesField(
-        required=False,
+        max_lines=MAX_FLAGS,
+        max_chars=MAX_FLAG_CHARS,
         initial=list(FLAGS),
+        widget=forms.Textarea(attrs={"rows": 9, "dir": "auto"}),
         help_text="What annotators can say of each response beside its rating, one a line.",
     )
     allow_tie = forms.BooleanField(label="Responses can share a rank", required=False, initial=True)

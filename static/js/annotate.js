@@ -35,6 +35,7 @@ const urls = screen.dataset;
 
 const POLL = 5_000; // ms between looks at an empty queue
 const RETRY = 5_000; // ms between tries while the server is away
+const SUBMIT_BAR = 140; // px at the lower edge that the scale and the buttons may cover
 const AWAY = 5 * 60_000; // ms without a sign of life after which the lease is left to run out
 const BEAT = Math.min(30, Math.max(5, Number(urls.lease) / 3)) * 1000;
 const tabs = "BroadcastChannel" in window ? new BroadcastChannel("prefloop") : null;
@@ -56,6 +57,7 @@ let retryTimer = null;
 let pollTimer = null;
 let statusTimer = null;
 let pending = null; // what to do again once the server or the session is back
+const flags = []; // said of an item, and not at the server yet
 
 // --- a turn -----------------------------------------------------------------------------------
 
@@ -181,6 +183,10 @@ function show(turn) {
   (turn.warning?.isOpen ? turn.warning : turn.element).focus({ preventScroll: true });
   turn.task.show();
   document.title = wasEmpty && document.hidden ? `● New item · ${titleOfPage}` : titleOfPage;
+  // An answer that was changed is done with: loading the page again is no reason to open it again.
+  if (location.search && !location.search.includes(turn.key)) {
+    history.replaceState(history.state, "", location.pathname);
+  }
   if (turn.key !== announced) beat(turn, { opened: "1" });
   announced = null;
   prefetch();
@@ -264,10 +270,29 @@ async function skip(reason) {
 async function flag(reason, note) {
   const turn = current;
   if (!turn) return;
+  flags.push({ url: turn.urls.flagUrl, fields: { reason, note } });
+  await tellFlags();
+}
+
+/** Whatever else is done meanwhile, a flag waits until the server has it. */
+async function tellFlags() {
   await act(async () => {
-    await post(turn.urls.flagUrl, { reason, note });
+    await sendFlags();
     say("Flagged. You can still answer or skip it.");
-  }, () => flag(reason, note));
+  }, tellFlags);
+}
+
+async function sendFlags() {
+  while (flags.length > 0) {
+    const [first] = flags;
+    try {
+      await post(first.url, first.fields);
+    } catch (error) {
+      if (error instanceof Refused || error instanceof Invalid) flags.shift();
+      throw error;
+    }
+    flags.shift();
+  }
 }
 
 /** Be asked nothing of this category any more; the item goes back, and what is held ready of it. */
@@ -313,6 +338,7 @@ async function act(deed, again) {
   try {
     await deed();
     if (current || pending === again) calm(); // else the trouble is about what comes next
+    sendFlags().catch(() => {}); // what could not be sent before
   } catch (error) {
     trouble(error, again);
   } finally {
@@ -337,7 +363,9 @@ function trouble(error, again) {
   }
   if (error instanceof Offline) {
     retryTimer = setTimeout(again, RETRY);
-    return warn(`${error.message} What you wrote is kept, and is sent as soon as it answers.`, [
+    const wrote = again === submit || again === tellFlags;
+    const kept = "What you wrote is kept, and is sent as soon as it answers.";
+    return warn(`${error.message} ${wrote ? kept : "This is tried again until it answers."}`, [
       ["Try now", again],
     ]);
   }
@@ -362,6 +390,15 @@ function complain(errors) {
   const [lacking] = Object.keys(errors);
   const first = [...current.form.elements].find((control) => control.name === lacking);
   first?.focus({ preventScroll: true });
+  reveal(first?.closest("fieldset, .answer__rationale") ?? first);
+}
+
+/** On a narrow screen what is lacking may lie below the edge, or under what sticks to it. */
+function reveal(place) {
+  if (!place) return;
+  const { top, bottom } = place.getBoundingClientRect();
+  const { bottom: bar } = document.querySelector(".topbar").getBoundingClientRect();
+  if (top < bar || bottom > innerHeight - SUBMIT_BAR) place.scrollIntoView({ block: "center" });
 }
 
 function say(text, { undo: offerUndo = false } = {}) {
@@ -431,9 +468,14 @@ tabs?.addEventListener("message", ({ data }) => {
 
 // --- choosing ---------------------------------------------------------------------------------
 
-stage.addEventListener("change", () => {
+/** What was lacking is being mended. */
+function uncomplain() {
   const errors = current?.form.querySelector(".answer__errors");
   if (errors) errors.hidden = true;
+}
+
+stage.addEventListener("change", () => {
+  uncomplain();
   current?.task.show();
 });
 
@@ -483,8 +525,12 @@ document.addEventListener("click", (event) => {
 });
 
 stage.addEventListener("input", (event) => {
-  clearTimeout(retryTimer); // an answer that is being changed is not sent by itself,
-  pending = null; // also not when the network is back: the button is there
+  uncomplain();
+  if (pending === submit) { // an answer that is being changed is not sent by itself
+    clearTimeout(retryTimer);
+    pending = null;
+    warn("Your answer could not be sent, and you are changing it now. Send it when you are done.", []);
+  }
   if (!event.target.matches("[name=rationale]")) return; // the reason grows as it is written
   event.target.rows = Math.min(6, event.target.value.split("\n").length);
 });

@@ -59,6 +59,7 @@ def test_a_response_is_written_from_nothing_by_keyboard_alone(
     keyboard.press("Control+End")
     keyboard.type(" Bye.")
     expect(page.get_by_role("region", name="Preview")).to_contain_text("Bye.")
+    keyboard.press("Escape")  # sent from anywhere, not only out of the text
     keyboard.press("Control+Enter")
     expect(page.get_by_text("Second?")).to_be_visible()
     assert Annotation.objects.get().answer == {

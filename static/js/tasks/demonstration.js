@@ -114,7 +114,7 @@ export function start({ element, form }) {
     show();
   });
   element.addEventListener("keydown", (event) => {
-    if (event.target.form !== form || event.key !== "Enter" || event.isComposing) return;
+    if (event.key !== "Enter" || event.isComposing) return;
     if (!event.ctrlKey && !event.metaKey) {
       if (event.target === editor) event.stopPropagation(); // a new line, no answer
       return;
