@@ -295,6 +295,8 @@ def test_an_export_is_ordered_written_and_downloaded(project: Project, api: APIC
         ({"format": "raw", "split": "validation"}, "split"),
         ({"format": "raw", "filters": {"origins": ["moon"]}}, "filters"),
         ({"format": "raw", "filters": {"since": "yesterday"}}, "filters"),
+        ({"format": "raw", "filters": {"batch": "b"}}, "filters"),
+        ({"format": "raw", "labels": "majority"}, "labels"),
     ],
 )
 def test_a_bad_export_is_refused_by_field(
@@ -302,6 +304,17 @@ def test_a_bad_export_is_refused_by_field(
 ) -> None:
     reply = api.post(f"{HERE}/exports/", body, format="json")
     assert (reply.status_code, list(reply.data)) == (400, [field])
+
+
+def test_a_batch_is_exported_alone(project: Project, api: APIClient) -> None:
+    for name in ("first", "second"):
+        batch = services.add_batch(project, name)
+        make_annotation(make_item(project, named_batch=batch))
+    body = {"format": "raw", "filters": {"batches": ["second"]}}
+    ordered = api.post(f"{HERE}/exports/", body, format="json")
+    assert (ordered.status_code, ordered.data["filters"]) == (202, {"batches": ["second"]})
+    jobs.carry_out(ordered.data["id"])
+    assert Export.objects.get().row_count == 1
 
 
 def test_an_export_of_another_project_does_not_exist(
@@ -354,6 +367,8 @@ def test_an_answer_is_kept_in_canonical_order_once(project: Project, turn_api: A
         ({"answer": [1], "submit_key": "k"}, "answer"),
         ({"answer": {"strength": 1}, "submit_key": "k", "seconds": -1}, "seconds"),
         ({"answer": {"strength": 1}, "submit_key": "a\x00"}, "submit_key"),
+        ({"answer": {"strength": 1, "dimensions": {}}, "submit_key": "k"}, "dimensions"),
+        ({"answer": {"strength": 1}, "submit_key": "k", "reason": "so"}, "reason"),
     ],
 )
 def test_a_bad_answer_is_refused_by_field(

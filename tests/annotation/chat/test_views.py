@@ -141,6 +141,9 @@ def test_the_first_page_leads_to_the_last_conversation(
 ) -> None:
     first = browser.get("/projects/demo/chat/")
     assert "switched off" in first.content.decode()
+    refused = browser.post("/projects/demo/chat/")
+    assert (refused.status_code, "switched off" in refused.content.decode()) == (409, True)
+    assert not Conversation.objects.exists()
     models.add(saying("One.", "Two."), candidates=2)
     assert "Start a conversation" in browser.get("/projects/demo/chat/").content.decode()
     started = browser.post("/projects/demo/chat/")

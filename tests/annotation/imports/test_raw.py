@@ -195,6 +195,28 @@ def test_reading_it_again_adds_nothing(tmp_path: Path) -> None:
     assert raw(other, tmp_path, "after")[1] == before
 
 
+def test_items_come_back_into_their_batches(tmp_path: Path) -> None:
+    project = make_project()
+    for name in ("first", "second", "first"):
+        batch = services.get_or_add_batch(project, name)
+        make_annotation(make_item(project, named_batch=batch))
+    make_annotation(make_item(project))
+    path, rows = raw(project, tmp_path)
+    other = make_project()
+    read_in(other, path)
+    assert renamed(raw(other, tmp_path, "again")[1]) == renamed(rows)
+    assert sorted(other.batches.values_list("name", flat=True)) == ["first", "second"]
+    item = other.items.filter(named_batch__name="second").get()
+    assert (item.lane, item.priority) == (item.named_batch.lane, item.named_batch.priority)
+
+
+def test_what_is_passed_over_is_not_called_known(tmp_path: Path) -> None:
+    path, rows = raw(full_project(), tmp_path)
+    retest = rows[0] | {"retest": True}
+    path.write_text("".join(json.dumps(row) + "\n" for row in [*rows, retest]))
+    assert read_in(make_project(), path).known_count == 0
+
+
 def test_a_project_s_own_export_is_known_to_it(tmp_path: Path) -> None:
     project = full_project()
     path, rows = raw(project, tmp_path)

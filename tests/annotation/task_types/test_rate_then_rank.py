@@ -140,3 +140,9 @@ def test_a_stored_answer_is_whole(change: dict[str, Any]) -> None:
     with pytest.raises(AnswerInvalid) as refusal:
         rate_then_rank.check(GOOD | change, 2, {})
     assert refusal.value.message.endswith(".")
+
+
+def test_flags_are_plain_text() -> None:
+    form = rate_then_rank.SettingsForm({"flags": "Too long\nba\x00d"})
+    assert not form.is_valid()
+    assert list(form.errors) == ["flags"]
