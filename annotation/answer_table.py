@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from django.db import connection
 from django.db.models import (
-    BigIntegerField,
     Case,
     Expression,
     F,
@@ -23,7 +22,7 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Concat
 from numpy.typing import NDArray
 
 from annotation.arrays import Ints, int_columns
@@ -36,18 +35,22 @@ LEFT_OUT = (Item.Status.GOLD, Item.Status.RETEST)
 
 @dataclass(frozen=True)
 class Given:
-    """An answer as it was given to at least one item of so many responses."""
+    """An answer as it was given at least once, the responses shown in this order."""
 
     answer: Answer
-    responses: int
+    order: tuple[int, ...]  # order[i] is the canonical index shown at i
     task_type: str
     config: Mapping[str, Any]
+
+    @property
+    def responses(self) -> int:
+        return len(self.order)
 
 
 @dataclass(frozen=True)
 class AnswerTable:
     """Per answer (N,): item, annotator, when (seconds since 1970), guideline (0: none), and `said`,
-    its place in `given`, the different answers."""
+    its place in `given`, the different answers in different orders."""
 
     item: Ints
     annotator: Ints
@@ -105,14 +108,12 @@ def _seconds() -> Expression:
 
 
 def _content() -> Expression:
-    """A number that is equal for equal answers to as many responses, and for no others."""
-    text, order = Cast("answer", TextField()), F("assignment__display_order")
+    """A number that is equal for equal answers in equal orders, and for no others."""
+    text, order = Cast("answer", TextField()), Cast("assignment__display_order", TextField())
     if connection.vendor == "postgresql":
         # of 64 bits; jsonb's own hash is the same for 2 and -2
-        count = Cast(Func(order, function="jsonb_array_length"), BigIntegerField())
-        return Func(text, count, function="hashtextextended")
-    length = Func(order, function="json_array_length", output_field=IntegerField())
-    return Window(Min("pk"), partition_by=[text, length])
+        return Func(Concat(text, order), Value(0), function="hashtextextended")
+    return Window(Min("pk"), partition_by=[text, order])
 
 
 def _given(project: Project, examples: list[int]) -> list[Given]:
@@ -124,7 +125,7 @@ def _given(project: Project, examples: list[int]) -> list[Given]:
         "assignment__item__task_config",
     )
     found = {
-        pk: Given(answer or {}, len(order), task_type, project.task_config | config)
+        pk: Given(answer or {}, tuple(order), task_type, project.task_config | config)
         for pk, answer, order, task_type, config in rows
     }
     return [found[pk] for pk in examples]

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 
 from annotation.aggregation.consistency import Consistency, Repeated, consistency
 from annotation.models import Annotation, Assignment, Project, Retest
@@ -16,15 +17,19 @@ def own_consistency(
     project: Project, annotator: User, until: datetime | None = None
 ) -> Consistency:
     """Over the person's retests; with `until`, those that were answered before that moment."""
-    retests = list(
-        Retest.objects.filter(project=project, annotator=annotator)
-        .exclude(item=None)
-        .select_related("first__item")
-        .order_by("-id")[:COMPARED]
-    )
-    turns = Assignment.objects.filter(
-        item__in=[retest.item_id for retest in retests], annotator=annotator
-    )
+    return _consistency(Retest.objects.filter(project=project, annotator=annotator), until)
+
+
+def project_consistency(project: Project) -> Consistency:
+    """Over everybody's retests."""
+    return _consistency(Retest.objects.filter(project=project))
+
+
+def _consistency(asked: QuerySet[Retest], until: datetime | None = None) -> Consistency:
+    given = asked.exclude(item=None).select_related("first__item")
+    retests = list(given.order_by("-id")[:COMPARED])
+    # the item of a retest is a copy, for one person alone
+    turns = Assignment.objects.filter(item__in=[retest.item_id for retest in retests])
     again = {turn.item_id: turn for turn in turns}
     wanted = [retest.first_id for retest in retests] + [turn.pk for turn in again.values()]
     newest: dict[int, Annotation] = {}

@@ -7,6 +7,8 @@ from annotation import views_review as views
 
 urlpatterns = [
     path("projects/<slug:slug>/agreement/", views_agreement.agreement, name="agreement"),
+    path("projects/<slug:slug>/bias/", views_agreement.bias, name="bias"),
+    path("projects/<slug:slug>/bias.csv", views_agreement.bias_csv, name="bias_csv"),
     path(
         "projects/<slug:slug>/agreement/<slug:table>.csv",
         views_agreement.agreement_csv,

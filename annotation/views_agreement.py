@@ -1,4 +1,4 @@
-"""Agreement: render what was computed, page and files."""
+"""Agreement and bias: render what was computed, pages and files."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from annotation import queries_agreement
+from annotation import queries_agreement, queries_bias
 from annotation.queries import find_project
 
 
@@ -28,7 +28,29 @@ def agreement_csv(request: HttpRequest, slug: str, table: str) -> HttpResponse:
     """One table of the page as a file."""
     project = find_project(slug, request.user, "research")
     text = queries_agreement.csv_of(project, table, request.GET.get("measure", ""))
-    name = f"{project.slug}_agreement_{table}.csv"
+    return csv_file(f"{project.slug}_agreement_{table}.csv", text)
+
+
+@login_required
+@never_cache
+@require_safe
+def bias(request: HttpRequest, slug: str) -> HttpResponse:
+    """What moves answers besides the responses."""
+    project = find_project(slug, request.user, "research")
+    context = {"project": project, "section": "results", "page": queries_bias.bias_page(project)}
+    return render(request, "annotation/bias.html", context)
+
+
+@login_required
+@never_cache
+@require_safe
+def bias_csv(request: HttpRequest, slug: str) -> HttpResponse:
+    """The figures of the page as a file."""
+    project = find_project(slug, request.user, "research")
+    return csv_file(f"{project.slug}_bias.csv", queries_bias.csv_of(project))
+
+
+def csv_file(name: str, text: str) -> HttpResponse:
     return HttpResponse(
         text,
         content_type="text/csv; charset=utf-8",

@@ -279,6 +279,10 @@ projects/<slug:slug>/coverage/<slug:table>.csv                 GET    302 403 40
 projects/<slug:slug>/coverage/<slug:table>.csv                 else   302 405 405 405 405 405
 projects/<slug:slug>/agreement/                                GET    302 403 404 200 404 200
 projects/<slug:slug>/agreement/                                else   302 405 405 405 405 405
+projects/<slug:slug>/bias/                                     GET    302 403 404 200 404 200
+projects/<slug:slug>/bias/                                     else   302 405 405 405 405 405
+projects/<slug:slug>/bias.csv                                  GET    302 403 404 200 404 200
+projects/<slug:slug>/bias.csv                                  else   302 405 405 405 405 405
 projects/<slug:slug>/agreement/<slug:table>.csv                GET    302 403 404 200 404 200
 projects/<slug:slug>/agreement/<slug:table>.csv                else   302 405 405 405 405 405
 projects/<slug:slug>/exports/                                  GET    302 403 404 200 404 200
@@ -292,7 +296,7 @@ projects/<slug:slug>/items/build/                              GET    302 403 40
 projects/<slug:slug>/items/build/                              POST   302 403 404 422 404 422
 projects/<slug:slug>/items/build/                              else   302 405 405 405 405 405
 projects/<slug:slug>/chat/                                     GET    302 302 404 200 404 200
-projects/<slug:slug>/chat/                                     POST   302 302 404 302 404 302
+projects/<slug:slug>/chat/                                     POST   302 302 404 409 404 409
 projects/<slug:slug>/chat/                                     else   302 405 405 405 405 405
 projects/<slug:slug>/chat/<uuid:key>/                          GET    302 200 404 404 404 404
 projects/<slug:slug>/chat/<uuid:key>/                          else   302 405 405 405 405 405

@@ -274,12 +274,16 @@ async function flag(reason, note) {
   await tellFlags();
 }
 
-/** Whatever else is done meanwhile, a flag waits until the server has it. */
+/** Whatever is done meanwhile, a flag waits until the server has it, and nothing waits for it. */
 async function tellFlags() {
-  await act(async () => {
+  try {
     await sendFlags();
-    say("Flagged. You can still answer or skip it.");
-  }, tellFlags);
+  } catch (error) {
+    const isMore = pending && pending !== tellFlags; // which takes the flags along when it succeeds
+    return isMore ? undefined : trouble(error, tellFlags);
+  }
+  if (pending === tellFlags) calm();
+  return say("Flagged. You can still answer or skip it.");
 }
 
 async function sendFlags() {

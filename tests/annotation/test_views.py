@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -218,7 +219,9 @@ def test_a_heartbeat_extends_the_lease_and_says_when_it_is_lost(
     assert assignment.lease_until > before
     assert assignment.active_seconds == 4
     assert assignment.opened is not None
-    Assignment.objects.filter(pk=assignment.pk).update(lease_until=timezone.now())
+    Assignment.objects.filter(pk=assignment.pk).update(
+        lease_until=timezone.now() - timedelta(seconds=1)
+    )
     services.release_stale(project)
     make_annotation(assignment.item)
     lost = post(client, "heartbeat", assignment, active_seconds="5")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
@@ -247,7 +248,8 @@ def test_an_item_taken_by_somebody_else_is_let_go(screen: Page, project: Project
     key = shown(screen)
     mine = Assignment.objects.get(key=key)
     with transaction.atomic():  # or a heartbeat of the screen could take the item back in between
-        Assignment.objects.filter(pk=mine.pk).update(lease_until=timezone.now())
+        past = timezone.now() - timedelta(seconds=1)
+        Assignment.objects.filter(pk=mine.pk).update(lease_until=past)
         services.release_stale(project)
         make_annotation(mine.item)
     screen.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # comes back to it

@@ -1,0 +1,1 @@
+"""What moves answers besides the responses: one pure module per bias, each with its formula."""
