@@ -57,7 +57,7 @@ let retryTimer = null;
 let pollTimer = null;
 let statusTimer = null;
 let pending = null; // what to do again once the server or the session is back
-const flags = []; // said of an item, and not at the server yet
+const flags = new Set(); // said of an item, and not at the server yet
 
 // --- a turn -----------------------------------------------------------------------------------
 
@@ -270,7 +270,7 @@ async function skip(reason) {
 async function flag(reason, note) {
   const turn = current;
   if (!turn) return;
-  flags.push({ url: turn.urls.flagUrl, fields: { reason, note } });
+  flags.add({ url: turn.urls.flagUrl, fields: { reason, note } });
   await tellFlags();
 }
 
@@ -287,15 +287,14 @@ async function tellFlags() {
 }
 
 async function sendFlags() {
-  while (flags.length > 0) {
-    const [first] = flags;
+  for (const each of flags) {
     try {
-      await post(first.url, first.fields);
+      await post(each.url, each.fields); // twice at once does no harm: the server keeps one
     } catch (error) {
-      if (error instanceof Refused || error instanceof Invalid) flags.shift();
+      if (error instanceof Refused || error instanceof Invalid) flags.delete(each);
       throw error;
     }
-    flags.shift();
+    flags.delete(each);
   }
 }
 
