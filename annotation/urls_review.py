@@ -7,6 +7,12 @@ from annotation import views_review as views
 
 urlpatterns = [
     path("projects/<slug:slug>/agreement/", views_agreement.agreement, name="agreement"),
+    path("projects/<slug:slug>/leaderboard/", views_agreement.leaderboard, name="leaderboard"),
+    path(
+        "projects/<slug:slug>/leaderboard.csv",
+        views_agreement.leaderboard_csv,
+        name="leaderboard_csv",
+    ),
     path("projects/<slug:slug>/bias/", views_agreement.bias, name="bias"),
     path("projects/<slug:slug>/bias.csv", views_agreement.bias_csv, name="bias_csv"),
     path(

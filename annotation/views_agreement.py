@@ -1,4 +1,4 @@
-"""Agreement and bias: render what was computed, pages and files."""
+"""Agreement, bias and the leaderboard: render what was computed, pages and files."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -6,7 +6,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from annotation import queries_agreement, queries_bias
+from annotation import queries_agreement, queries_bias, queries_leaderboard
 from annotation.queries import find_project
 
 
@@ -48,6 +48,26 @@ def bias_csv(request: HttpRequest, slug: str) -> HttpResponse:
     """The figures of the page as a file."""
     project = find_project(slug, request.user, "research")
     return csv_file(f"{project.slug}_bias.csv", queries_bias.csv_of(project))
+
+
+@login_required
+@never_cache
+@require_safe
+def leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
+    """Which sources people prefer, all against all."""
+    project = find_project(slug, request.user, "research")
+    page = queries_leaderboard.leaderboard_page(project)
+    context = {"project": project, "section": "results", "page": page}
+    return render(request, "annotation/leaderboard.html", context)
+
+
+@login_required
+@never_cache
+@require_safe
+def leaderboard_csv(request: HttpRequest, slug: str) -> HttpResponse:
+    """The standings as a file."""
+    project = find_project(slug, request.user, "research")
+    return csv_file(f"{project.slug}_leaderboard.csv", queries_leaderboard.csv_of(project))
 
 
 def csv_file(name: str, text: str) -> HttpResponse:

@@ -279,6 +279,10 @@ projects/<slug:slug>/coverage/<slug:table>.csv                 GET    302 403 40
 projects/<slug:slug>/coverage/<slug:table>.csv                 else   302 405 405 405 405 405
 projects/<slug:slug>/agreement/                                GET    302 403 404 200 404 200
 projects/<slug:slug>/agreement/                                else   302 405 405 405 405 405
+projects/<slug:slug>/leaderboard/                              GET    302 403 404 200 404 200
+projects/<slug:slug>/leaderboard/                              else   302 405 405 405 405 405
+projects/<slug:slug>/leaderboard.csv                           GET    302 403 404 200 404 200
+projects/<slug:slug>/leaderboard.csv                           else   302 405 405 405 405 405
 projects/<slug:slug>/bias/                                     GET    302 403 404 200 404 200
 projects/<slug:slug>/bias/                                     else   302 405 405 405 405 405
 projects/<slug:slug>/bias.csv                                  GET    302 403 404 200 404 200

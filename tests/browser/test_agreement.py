@@ -45,6 +45,10 @@ def test_a_researcher_reads_how_far_people_agree(
     assert got.value.suggested_filename == "demo_agreement_people.csv"
     page.get_by_role("link", name="The most disputed items").click()
     expect(page.get_by_role("heading", name="Review")).to_be_visible()
+    page.goto("/projects/demo/leaderboard/")
+    expect(page.get_by_role("region", name="Standings").first).to_contain_text("demo")
+    assert_no_axe_violations(page)
+    assert_no_sideways_scroll(page)
     page.goto("/projects/demo/bias/")
     expect(page.get_by_role("region", name="People").first).to_contain_text("rolf")
     expect(page.get_by_text("Nothing was asked again yet.")).to_be_visible()
