@@ -4,7 +4,7 @@ A million answers are as many rows of six numbers, but a few hundred different a
 these is fetched, and understood, once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,16 @@ class AnswerTable:
 
     def __len__(self) -> int:
         return len(self.item)
+
+    def spread(self, lengths: Sequence[int]) -> tuple[Ints, Ints]:
+        """Where each given answer says so many things, all of them one behind the other (J,): the
+        row of each, and its place among the things that the given ones say."""
+        length = np.array(lengths, dtype=np.int64)
+        start = np.cumsum(length) - length
+        of_row = length[self.said]
+        rows = np.repeat(np.arange(len(self)), of_row)
+        inside = np.arange(len(rows)) - np.repeat(np.cumsum(of_row) - of_row, of_row)
+        return rows, start[self.said[rows]] + inside
 
 
 def answer_table(project: Project) -> AnswerTable:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from io import StringIO
 from typing import Any
 
+from django.http import HttpResponse
+
 Row = list[Any]
 
 
@@ -15,6 +17,15 @@ def written(rows: Iterable[Row]) -> str:
     for row in rows:
         writer.writerow([_safe(cell) for cell in row])
     return out.getvalue()
+
+
+def csv_file(name: str, text: str) -> HttpResponse:
+    """The text as a file of this name, to be saved."""
+    return HttpResponse(
+        text,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def _safe(cell: Any) -> Any:

@@ -12,8 +12,8 @@ from django.http import Http404
 from numpy.typing import NDArray
 
 from annotation.aggregation.win_rate import WinRate
-from annotation.agreement import fleiss, gwet, krippendorff, percent
-from annotation.agreement.measure import Agreement, Statistic, measure
+from annotation.agreement import STATISTICS, krippendorff, percent
+from annotation.agreement.measure import Agreement, measure
 from annotation.agreement.tables import CountTable
 from annotation.agreement.units import (
     Ints,
@@ -175,12 +175,7 @@ def judgements_of(table: AnswerTable, chosen: Measure) -> tuple[Ints, Judgements
         about += [abouts.setdefault(each.about, len(abouts)) for each in kept]
         value += [places[each.value] for each in kept]
         lengths.append(len(kept))
-    length = np.array(lengths, dtype=np.int64)
-    start = np.cumsum(length) - length
-    of_row = length[table.said] if len(table) else length[:0]
-    rows = np.repeat(np.arange(len(table)), of_row)
-    inside = np.arange(len(rows)) - np.repeat(np.cumsum(of_row) - of_row, of_row)
-    at = start[table.said[rows]] + inside
+    rows, at = table.spread(lengths)
     return rows, Judgements(
         scale=chosen.scale,
         unit=table.item[rows] * max(len(abouts), 1) + np.array(about, dtype=np.int64)[at],
@@ -197,24 +192,11 @@ def _alpha(counts: CountTable, chosen: Measure) -> Agreement:
 
 
 def _figures(said: Judgements, chosen: Measure) -> list[Figure]:
-    is_ordered = chosen.metric == "ordinal"
-    ac = "Gwet’s AC2" if is_ordered else gwet.LABEL
-    statistics: list[tuple[str, Statistic, str]] = [
-        (
-            f"{krippendorff.LABEL}, {chosen.metric}",
-            partial(krippendorff.compute, metric=chosen.metric),
-            "Agreement beyond chance: 1 is full, 0 what drawing lots gives.",
-        ),
-        (percent.LABEL, percent.compute, "Of two answers to the same, how often they are equal."),
-        (
-            ac,
-            partial(gwet.compute, is_ordered=is_ordered),
-            "Beyond chance too, and steady where nearly everything has one answer.",
-        ),
-        (fleiss.LABEL, fleiss.compute, "For comparison with papers that report it."),
-    ]
     table = count_table(said)
-    return [Figure(label, measure(each, table), note) for label, each, note in statistics]
+    return [
+        Figure(each.LABEL, measure(partial(each.compute, metric=chosen.metric), table), each.NOTE)
+        for each in STATISTICS.values()
+    ]
 
 
 def _breakdowns(

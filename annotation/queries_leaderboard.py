@@ -7,6 +7,7 @@ import numpy as np
 from django.db.models import F
 
 from annotation.aggregation.leaderboard import Leaderboard, Standing, leaderboard
+from annotation.aggregation.win_rate import WinRate
 from annotation.answer_table import AnswerTable, answer_table
 from annotation.arrays import Ints, int_columns
 from annotation.csv_text import Row, written
@@ -24,24 +25,12 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Cell:
-    """How often the row's source was preferred to the column's; a tie is a half."""
-
-    share: float
-    n: int
-
-    @property
-    def tenth(self) -> int:
-        return round(10 * self.share)
-
-
-@dataclass(frozen=True)
 class LeaderboardPage:
     lines: list[Line]
     comparisons: int
     items: int
     has_prior: bool
-    matrix: list[tuple[str, list[Cell | None]]]
+    matrix: list[tuple[str, list[WinRate | None]]]
 
     @property
     def sentence(self) -> str:
@@ -80,13 +69,9 @@ def _comparisons(
         ]
         for given in table.given
     ]
-    length = np.array([len(each) for each in pairs], dtype=np.int64)
     flat = [(a, b, p) for each in pairs for (a, b), p in each]
     a, b, p = np.array(flat, dtype=np.float64).reshape(len(flat), 3).T
-    of_row = length[table.said] if len(table) else length[:0]
-    rows = np.repeat(np.arange(len(table)), of_row)
-    inside = np.arange(len(rows)) - np.repeat(np.cumsum(of_row) - of_row, of_row)
-    at = (np.cumsum(length) - length)[table.said[rows]] + inside
+    rows, at = table.spread([len(each) for each in pairs])
     item = table.item[rows]
     asked = np.concatenate([a[at], b[at]]).astype(np.int64) + np.tile(item, 2) * MAX_RESPONSES
     first, second = np.split(_sources(project, asked), 2)
@@ -109,7 +94,7 @@ def _sources(project: Project, wanted: Ints) -> Ints:
     return np.asarray(columns["source"][order][np.searchsorted(keys[order], wanted)])
 
 
-def _matrix(found: Leaderboard, lines: list[Line]) -> list[tuple[str, list[Cell | None]]]:
+def _matrix(found: Leaderboard, lines: list[Line]) -> list[tuple[str, list[WinRate | None]]]:
     place = {source: n for n, source in enumerate(found.sources)}
     shown = [place[line.standing.source] for line in lines]
     return [
@@ -118,9 +103,10 @@ def _matrix(found: Leaderboard, lines: list[Line]) -> list[tuple[str, list[Cell 
     ]
 
 
-def _cell(won: float, lost: float) -> Cell | None:
+def _cell(won: float, lost: float) -> WinRate | None:
+    """How often the row's source was preferred to the column's; a tie is a half."""
     n = won + lost
-    return Cell(won / n, round(n)) if n else None
+    return WinRate(won / n, None, round(n)) if n else None
 
 
 # --- as a file ------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from annotation import queries_agreement, queries_bias, queries_leaderboard
+from annotation.csv_text import csv_file
 from annotation.queries import find_project
 
 
@@ -68,11 +69,3 @@ def leaderboard_csv(request: HttpRequest, slug: str) -> HttpResponse:
     """The standings as a file."""
     project = find_project(slug, request.user, "research")
     return csv_file(f"{project.slug}_leaderboard.csv", queries_leaderboard.csv_of(project))
-
-
-def csv_file(name: str, text: str) -> HttpResponse:
-    return HttpResponse(
-        text,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )

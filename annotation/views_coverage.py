@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from annotation import queries_coverage
 from annotation.coverage import jobs
 from annotation.coverage.sample import MAX_GROUPS, MAX_SAMPLE
+from annotation.csv_text import csv_file
 from annotation.queries import find_project
 
 
@@ -40,9 +41,4 @@ def coverage_csv(request: HttpRequest, slug: str, table: str) -> HttpResponse:
     """One table of the page as a file."""
     project = find_project(slug, request.user, "research")
     text = queries_coverage.csv_of(project, table)
-    name = f"{project.slug}_{table}.csv"
-    return HttpResponse(
-        text,
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return csv_file(f"{project.slug}_{table}.csv", text)

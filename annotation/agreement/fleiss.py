@@ -15,10 +15,12 @@ import numpy as np
 from annotation.agreement.tables import CountTable, Floats
 
 LABEL = "Fleiss’ κ"
+NOTE = "For comparison with papers that report it; takes no account of order."
 
 
-def compute(table: CountTable, weights: Floats) -> Floats:
-    """κ for each draw (B,); NaN where raters differ in number, or all gave one value."""
+def compute(table: CountTable, weights: Floats, *, metric: str = "nominal") -> Floats:
+    """κ for each draw (B,), whatever the metric; NaN where raters differ in number, or all gave
+    one value."""
     n = raters_of_each(table)
     if n is None:
         return np.full(len(weights), np.nan)

@@ -17,16 +17,17 @@ import numpy as np
 
 from annotation.agreement.tables import CountTable, Floats
 
-LABEL = "Gwet’s AC1"
+LABEL = "Gwet’s AC"  # AC1, of an ordered scale AC2
+NOTE = "Beyond chance too, and steady where nearly everything has one answer."
 
 
-def compute(table: CountTable, weights: Floats, *, is_ordered: bool = False) -> Floats:
+def compute(table: CountTable, weights: Floats, *, metric: str = "nominal") -> Floats:
     """AC1 for each draw (B,), or AC2 with quadratic weights where the scale is ordered."""
     size = len(table.scale)
     if size < 2:
         return np.full(len(weights), np.nan)
     near = np.eye(size)
-    if is_ordered:
+    if metric != "nominal":
         place = np.arange(size)
         near = 1 - ((place[:, None] - place[None, :]) / (size - 1)) ** 2
     raters, is_pairable = table.raters, table.is_pairable

@@ -21,6 +21,7 @@ import numpy as np
 from annotation.agreement.tables import CountTable, Floats
 
 LABEL = "Krippendorff’s α"
+NOTE = "Agreement beyond chance: 1 is full, 0 what drawing lots gives."
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 

@@ -12,14 +12,23 @@ import numpy as np
 from annotation.agreement.tables import CountTable, Floats
 
 LABEL = "Percent agreement"
+NOTE = "Of two answers to the same, how often they are equal."
 
 Ties = Literal["counted", "excluded", "half"]
 
 
 def compute(
-    table: CountTable, weights: Floats, *, tie: Any = None, ties: Ties = "counted"
+    table: CountTable,
+    weights: Floats,
+    *,
+    metric: str = "nominal",
+    tie: Any = None,
+    ties: Ties = "counted",
 ) -> Floats:
-    """Percent for each draw (B,); `tie` is the value of the scale that says "equal"."""
+    """Percent for each draw (B,), whatever the metric: values are equal or not.
+
+    `tie` is the value of the scale that says "equal".
+    """
     if ties == "excluded":
         table = table.without(tie)
     like = np.eye(len(table.scale))

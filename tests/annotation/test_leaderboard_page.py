@@ -28,7 +28,7 @@ def test_the_sources_of_both_sides_are_found(project: Project) -> None:
         ("old", 6),
     ]
     assert page.lines[0].standing.field == pytest.approx(4.5 / 6)
-    cells = {name: [cell and (cell.share, cell.n) for cell in row] for name, row in page.matrix}
+    cells = {name: [cell and (cell.rate, cell.n) for cell in row] for name, row in page.matrix}
     assert cells == {"new": [None, (0.75, 6)], "old": [(0.25, 6), None]}
     assert (page.comparisons, page.items) == (6, 6)
 
@@ -48,7 +48,7 @@ def test_a_ranking_is_all_its_pairs() -> None:
         make_annotation(item, answer={"groups": groups})
     page = leaderboard_page(project)
     cells = {
-        (name, page.matrix[n][0]): (cell.share, cell.n)
+        (name, page.matrix[n][0]): (cell.rate, cell.n)
         for name, row in page.matrix
         for n, cell in enumerate(row)
         if cell

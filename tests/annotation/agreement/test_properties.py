@@ -27,7 +27,7 @@ def value(statistic, table: CountTable, **options) -> float:
 def all_values(items: list[list[int]], scale: list[int] = SCALE) -> dict[str, float]:
     table = tabulate(scale, items)
     found = {name: value(statistic, table) for name, statistic in STATISTICS.items()}
-    found["gwet, ordered"] = value(gwet, table, is_ordered=True)
+    found["gwet, ordered"] = value(gwet, table, metric="ordinal")
     return found | {each: value(krippendorff, table, metric=each) for each in METRICS}
 
 
