@@ -1,7 +1,7 @@
 """The answers of a project that count, as arrays.
 
-A million answers are as many rows of six numbers, but a few hundred different answers: each of
-these is fetched, and understood, once.
+A million answers are as many rows of a few numbers, but mostly far fewer different answers: each
+of these is fetched, and understood, once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,6 +32,7 @@ from annotation.task_types import Answer
 
 # Gold measures people, a retest is a copy for one of them: neither says anything of the project.
 LEFT_OUT = (Item.Status.GOLD, Item.Status.RETEST)
+ASKED_AT_ONCE = 10_000  # keys in one query: SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def _content() -> Expression:
 
 
 def _given(project: Project, examples: list[int]) -> list[Given]:
-    rows = Annotation.objects.filter(pk__in=examples).values_list(
+    rows = Annotation.objects.values_list(
         "pk",
         "answer",
         "assignment__display_order",
@@ -137,6 +138,9 @@ def _given(project: Project, examples: list[int]) -> list[Given]:
     )
     found = {
         pk: Given(answer or {}, tuple(order), task_type, project.task_config | config)
-        for pk, answer, order, task_type, config in rows
+        for first in range(0, len(examples), ASKED_AT_ONCE)
+        for pk, answer, order, task_type, config in rows.filter(
+            pk__in=examples[first : first + ASKED_AT_ONCE]
+        )
     }
     return [found[pk] for pk in examples]

@@ -2,6 +2,9 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
+from annotation import answer_table as answer_table_module
 from annotation import services
 from annotation.answer_table import answer_table
 from annotation.models import Annotation, Assignment, Gold, Project
@@ -66,3 +69,14 @@ def test_a_project_without_answers_has_an_empty_table(project: Project) -> None:
     make_item(project)
     table = answer_table(project)
     assert (len(table), table.given, table.said.tolist()) == (0, [], [])
+
+
+def test_many_different_answers_are_asked_for_in_parts(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer_table_module, "ASKED_AT_ONCE", 2)
+    for strength in (-3, -2, -1, 1, 2):
+        make_annotation(make_item(project), strength=strength)
+    table = answer_table(project)
+    said = [table.given[n].answer["strength"] for n in table.said]
+    assert sorted(said) == [-3, -2, -1, 1, 2]
