@@ -64,6 +64,17 @@ class AnswerTable:
     def __len__(self) -> int:
         return len(self.item)
 
+    def where(self, chosen: NDArray[np.bool_]) -> "AnswerTable":
+        """Those answers alone."""
+        return AnswerTable(
+            item=self.item[chosen],
+            annotator=self.annotator[chosen],
+            created=self.created[chosen],
+            guideline=self.guideline[chosen],
+            said=self.said[chosen],
+            given=self.given,
+        )
+
     def spread(self, lengths: Sequence[int]) -> tuple[Ints, Ints]:
         """Where each given answer says so many things, all of them one behind the other (J,): the
         row of each, and its place among the things that the given ones say."""

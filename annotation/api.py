@@ -46,7 +46,7 @@ from annotation.api_serializers import (
     turn_of,
 )
 from annotation.exports import jobs as export_jobs
-from annotation.exports.rows import FilterInvalid
+from annotation.exports.filters import FilterInvalid
 from annotation.models import Item, Project, Prompt, text_hash
 from annotation.services import tokens
 from annotation.task_types import TASK_TYPES

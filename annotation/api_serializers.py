@@ -7,7 +7,7 @@ from knox.models import AuthToken
 from rest_framework import serializers
 
 from annotation.exports import EXPORTS, SUFFIXES
-from annotation.exports.rows import LABELS
+from annotation.exports.filters import LABELS
 from annotation.models import Annotation, Assignment, Export, Item, Project, Prompt
 from annotation.pseudonyms import pseudonym
 from annotation.task_types import TASK_TYPES, TaskType
@@ -200,7 +200,26 @@ class FiltersSerializer(Fields):
     )
     sources = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
     batches = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
+    answers = serializers.IntegerField(
+        min_value=1, required=False, help_text="Only items that so many people answered."
+    )
+    agreement = serializers.FloatField(
+        min_value=0,
+        max_value=1,
+        required=False,
+        help_text="Only items on every pair of which at least this share of answers agrees.",
+    )
     since = serializers.DateTimeField(required=False)
+    annotators = serializers.ListField(
+        child=serializers.CharField(max_length=16),
+        required=False,
+        help_text="Only answers of these, named as raw exports name them.",
+    )
+    guidelines = serializers.ListField(
+        child=serializers.IntegerField(min_value=0),
+        required=False,
+        help_text="Only answers given under these versions; 0: under none.",
+    )
     labels = serializers.ChoiceField(
         choices=list(LABELS.items()),
         required=False,

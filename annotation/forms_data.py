@@ -7,11 +7,10 @@ from django.conf import settings
 from django.template.defaultfilters import filesizeformat
 
 from annotation.exports import EXPORTS, SUFFIXES
-from annotation.exports.rows import LABELS
+from annotation.forms_filters import FilterForm
 from annotation.imports.files import SUFFIXES as IMPORT_SUFFIXES
-from annotation.models import Item, Project, Prompt
-from annotation.queries_batches import batch_choices
-from annotation.queries_data import IMPORT_LABELS, filter_choices
+from annotation.models import Prompt
+from annotation.queries_data import IMPORT_LABELS
 
 ACCEPT = ",".join([*IMPORT_SUFFIXES, ".gz"])
 
@@ -38,54 +37,18 @@ class ImportForm(forms.Form):
         return cleaned
 
 
-class ExportForm(forms.Form):
+class ExportForm(FilterForm):
     format = forms.ChoiceField(choices=[(slug, fmt.LABEL) for slug, fmt in EXPORTS.items()])
     suffix = forms.ChoiceField(label="Kind of file", choices=[(s, f".{s}") for s in SUFFIXES])
     split = forms.ChoiceField(
         choices=[("", "Train and test"), *Prompt.Split.choices],
         required=False,
     )
-    rounds = forms.TypedMultipleChoiceField(coerce=int, required=False)
-    origins = forms.MultipleChoiceField(choices=Item.Origin.choices, required=False)
-    sources = forms.MultipleChoiceField(required=False)
-    batches = forms.MultipleChoiceField(required=False)
-    since = forms.DateField(
-        required=False,
-        label="Answered since",
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
-    labels = forms.ChoiceField(
-        label="What several answers become",
-        choices=list(LABELS.items()),
-        required=False,
-        help_text="For pairs, labels and rankings; raw holds every vote and every verdict anyway.",
-    )
+    field_order = ("format", "suffix", "split")
+    first = (*field_order, "labels")  # what everybody looks at
 
-    def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        rounds, sources = filter_choices(project)
-        for name, choices in (("rounds", rounds), ("sources", sources)):
-            field = self.fields[name]
-            assert isinstance(field, forms.MultipleChoiceField)
-            field.choices = [(str(choice), str(choice)) for choice in choices]
-            if len(choices) < 2:
-                del self.fields[name]  # nothing to choose from
-        names = batch_choices(project)
-        field = self.fields["batches"]
-        assert isinstance(field, forms.MultipleChoiceField)
-        field.choices = [(name, name) for name in names]
-        if not names:
-            del self.fields["batches"]
+    def usual(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name in self.first]
 
-    def filters(self) -> dict[str, Any]:
-        """As `exports.rows.clean_filters` takes them."""
-        cleaned = self.cleaned_data
-        since = cleaned.get("since")
-        return {
-            "rounds": cleaned.get("rounds"),
-            "origins": cleaned.get("origins"),
-            "sources": cleaned.get("sources"),
-            "batches": cleaned.get("batches"),
-            "since": since.isoformat() if since else None,
-            "labels": cleaned.get("labels"),
-        }
+    def others(self) -> list[forms.BoundField]:
+        return [self[name] for name in self.fields if name not in self.first]

@@ -18,6 +18,8 @@ from annotation.models import (
     ItemResponse,
     Project,
 )
+from annotation.pseudonyms import pseudonym
+from annotation.queries_batches import batch_choices
 
 SHOWN_JOBS = 100
 REJECTIONS_A_PAGE = 100
@@ -75,14 +77,6 @@ class ExportLine:
     def is_live(self) -> bool:
         return self.export.status in LIVE
 
-    @property
-    def filters(self) -> list[tuple[str, str]]:
-        """(name, value in words) of what was chosen."""
-        return [
-            (name, ", ".join(map(str, value)) if isinstance(value, list) else str(value))
-            for name, value in sorted(self.export.filters.items())
-        ]
-
 
 @dataclass(frozen=True)
 class ExportsPage:
@@ -112,11 +106,34 @@ def find_export(project: Project, pk: int) -> Export:
     return export
 
 
-def filter_choices(project: Project) -> tuple[list[int], list[str]]:
-    """The rounds and the sources that the project has."""
-    rounds = project.items.order_by("round").values_list("round", flat=True).distinct()
-    sources = project.sources.order_by("slug").values_list("slug", flat=True)
-    return list(rounds), list(sources)
+@dataclass(frozen=True)
+class FilterChoices:
+    """What a dataset of the project can be chosen by, (value, in words) where they differ."""
+
+    rounds: list[int]
+    origins: list[str]
+    sources: list[tuple[str, str]]
+    batches: list[str]
+    guidelines: list[tuple[int, str]]
+    annotators: list[tuple[str, str]]
+
+
+def filter_choices(project: Project) -> FilterChoices:
+    """What its judged items and their answers have."""
+    judged = project.items.filter(answer_count__gt=0, gold=None)
+    people = project.tallies.filter(answered__gt=0).order_by("annotator__username")
+    versions = project.guidelines.order_by("version").values_list("version", flat=True)
+    return FilterChoices(
+        rounds=list(judged.order_by("round").values_list("round", flat=True).distinct()),
+        origins=list(judged.order_by("origin").values_list("origin", flat=True).distinct()),
+        sources=list(project.sources.order_by("label").values_list("slug", "label")),
+        batches=batch_choices(project),
+        guidelines=[(number, f"Version {number}") for number in versions],
+        annotators=[
+            (pseudonym(project, pk), name)
+            for pk, name in people.values_list("annotator", "annotator__username")
+        ],
+    )
 
 
 # --- for the API ----------------------------------------------------------------------------------

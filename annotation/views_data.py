@@ -17,6 +17,7 @@ from annotation.forms_data import ExportForm, ImportForm
 from annotation.imports import jobs as import_jobs
 from annotation.models import Export, Project
 from annotation.queries import find_project
+from annotation.queries_data import filter_choices
 
 
 class SignedIn(HttpRequest):
@@ -65,7 +66,9 @@ def import_detail(request: SignedIn, slug: str, pk: int) -> HttpResponse:
 def exports(request: SignedIn, slug: str) -> HttpResponse:
     """What was written, and the form that asks for the next file."""
     project = find_project(slug, request.user, "research")
-    form = ExportForm(request.POST if request.method == "POST" else None, project=project)
+    form = ExportForm(
+        request.POST if request.method == "POST" else None, choices=filter_choices(project)
+    )
     if form.is_valid():
         export_jobs.add_export(
             project,

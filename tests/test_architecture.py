@@ -110,7 +110,7 @@ def test_every_task_type_is_listed() -> None:
 
 
 def test_every_export_is_listed() -> None:
-    inner = {"rows", "jobs", "writer"}
+    inner = {"filters", "merging", "rows", "jobs", "writer"}
     assert listed_and_there(ROOT / "annotation" / "exports", inner) == set(exports.EXPORTS)
 
 

@@ -1,7 +1,8 @@
 """Freeze judgements into files, and put them into a run's folder.
 
 A snapshot is `train.jsonl` and `test.jsonl`, one group a line in order of item id, and
-`manifest.json` with the SHA-256 and the counts of both. Files are written aside and renamed, so a
+`manifest.json` with the SHA-256 and the counts of both, the filters, and what several answers to an
+item became in it, by whose reliability and weight. Files are written aside and renamed, so a
 snapshot is complete or not there.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 from django.conf import settings
 
 from annotation.exports import rows
+from annotation.exports.merging import merging_of
 from annotation.exports.writer import one_moment
 from annotation.models import Project, Prompt
 from training.engine.rundir import RunDir
@@ -41,16 +43,22 @@ class Frozen:
 
 
 def freeze(project: Project, filters: dict[str, Any]) -> Frozen:
-    """Write the current answers of a project, as they stand at one moment, into a new folder."""
+    """Write the current answers of a project, as they stand at one moment, into a new folder.
+
+    `filters` as `clean_filters` gives them.
+    """
     folder = Path(tempfile.mkdtemp(prefix=".new-", dir=settings.SNAPSHOTS_DIR))
-    manifest = {}
+    files = {}
     with one_moment():
+        merging = merging_of(project, filters)
         for split in SPLITS:
-            groups = rows.groups(project, split=split, filters=filters)
-            manifest[f"{split}.jsonl"] = write_rows(folder / f"{split}.jsonl", groups)
+            groups = rows.groups(project, split=split, filters=filters, merging=merging)
+            files[split] = write_rows(folder / f"{split}.jsonl", groups)
+        manifest = {f"{split}.jsonl": facts for split, facts in files.items()}
+        manifest |= {"filters": filters, "merging": merging.facts(project)}
     text = json.dumps(manifest, indent=1, sort_keys=True)
     write_whole(folder / "manifest.json", text)
-    counts = {name.removesuffix(".jsonl"): facts["counts"] for name, facts in manifest.items()}
+    counts = {split: facts["counts"] for split, facts in files.items()}
     return Frozen(folder, hashlib.sha256(text.encode()).hexdigest(), counts)
 
 

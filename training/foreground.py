@@ -47,6 +47,7 @@ class ForegroundCommand(BaseCommand):
                 {**config, **dict(options["knobs"])},
                 checkpoint(),
                 opponent=queries.checkpoint_of(opponent) if opponent else None,
+                filters={"labels": options.get("labels")},
             )
         except (services.RunInvalid, queries.NotFound) as error:
             raise CommandError(str(error)) from error

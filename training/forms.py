@@ -5,7 +5,6 @@ import dataclasses
 import inspect
 import secrets
 import textwrap
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -13,7 +12,7 @@ from django import forms
 
 from training.engine.configs import ALGORITHMS, ConfigError, RunConfig, load_config
 from training.models import Checkpoint
-from training.queries import Launch, SnapshotList
+from training.queries import Launch
 
 # What most people look at; the rest folds away.
 USUAL = ("beta", "margin", "n", "max_prompts", "max_new_tokens", "temperature") + (
@@ -213,37 +212,3 @@ class CheckpointForm(forms.Form):
     label = forms.CharField(
         max_length=200, required=False, help_text="How it is called here; its own name if empty."
     )
-
-
-class SnapshotForm(forms.Form):
-    """Which judgements are frozen; an empty field leaves nothing out."""
-
-    rounds = forms.TypedMultipleChoiceField(
-        coerce=int, required=False, widget=forms.CheckboxSelectMultiple
-    )
-    origins = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    sources = forms.MultipleChoiceField(
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="Only pairs whose responses all come from these.",
-    )
-    since = forms.DateField(
-        label="Judged since", required=False, widget=forms.DateInput(attrs={"type": "date"})
-    )
-
-    def __init__(self, *args: Any, page: SnapshotList, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.offer("rounds", ((number, f"Round {number}") for number in page.rounds))
-        self.offer("origins", ((origin, origin.capitalize()) for origin in page.origins))
-        self.offer("sources", ((source.slug, source.label) for source in page.sources))
-
-    def offer(self, name: str, choices: Iterator[tuple[Any, str]]) -> None:
-        field = self.fields[name]
-        assert isinstance(field, forms.ChoiceField)
-        field.choices = list(choices)
-
-    def filters(self) -> dict[str, Any]:
-        chosen = {name: value for name, value in self.cleaned_data.items() if value}
-        if "since" in chosen:
-            chosen["since"] = chosen["since"].isoformat()
-        return chosen

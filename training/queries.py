@@ -11,7 +11,8 @@ from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 from django.utils import timezone
 
-from annotation.models import Project, Prompt, Source
+from annotation.models import Project, Prompt
+from annotation.queries_data import FilterChoices, filter_choices
 from annotation.rendering import render
 from training import charts
 from training.engine.configs import ALGORITHMS
@@ -429,21 +430,16 @@ def checkpoint_list(project: Project) -> CheckpointList:
 class SnapshotList:
     snapshots: list[Snapshot]
     judged: dict[str, int]
-    rounds: list[int]
-    origins: list[str]
-    sources: list[Source]
+    choices: FilterChoices
 
 
 def snapshot_list(project: Project) -> SnapshotList:
-    judged = project.items.filter(answer_count__gt=0, gold=None)
     return SnapshotList(
         snapshots=list(
             project.snapshots.select_related("created_by").annotate(run_count=Count("runs"))
         ),
         judged=judged_now(project),
-        rounds=list(judged.order_by("round").values_list("round", flat=True).distinct()),
-        origins=list(judged.order_by("origin").values_list("origin", flat=True).distinct()),
-        sources=list(project.sources.order_by("label")),
+        choices=filter_choices(project),
     )
 
 

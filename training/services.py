@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from annotation.exports.rows import clean_filters
+from annotation.exports.filters import clean_filters
 from annotation.models import Project
 from training import datasets, ingest, knock
 from training.engine.configs import ALGORITHMS, ConfigError, RunConfig, load_config
@@ -129,14 +129,15 @@ def create_run(
     checkpoint: Checkpoint,
     *,
     snapshot: Snapshot | None = None,
+    filters: Mapping[str, Any] | None = None,
     opponent: Checkpoint | None = None,
     user: User | None = None,
     request_key: str | None = None,
 ) -> Run:
     """Make a draft run; what is wrong with it is said here and not an hour later.
 
-    Without a snapshot, a run that needs one freezes what is judged now. The same `request_key`
-    returns the run it made before. Raises RunInvalid, naming the field.
+    Without a snapshot, a run that needs one freezes what is judged now under `filters`. The same
+    `request_key` returns the run it made before. Raises RunInvalid, naming the field.
     """
     if request_key and (known := Run.objects.filter(request_key=request_key).first()):
         return known
@@ -150,7 +151,7 @@ def create_run(
             "checkpoint", "The project has no prompts to answer yet. Import some first."
         )
     if "preferences" in needs:
-        snapshot = snapshot or freeze_snapshot(project, {}, user)
+        snapshot = snapshot or freeze_snapshot(project, filters or {}, user)
         if snapshot.project_id != project.pk:
             raise RunInvalid("snapshot", "This snapshot belongs to another project.")
         if not snapshot.counts["train"]["pairs"]:

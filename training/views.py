@@ -15,12 +15,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from annotation import permissions
-from annotation.exports.rows import FilterInvalid
+from annotation.exports.filters import FilterInvalid
+from annotation.forms_filters import FilterForm
 from annotation.models import Project
 from training import archive, queries, registry, services
 from training import results as win_rates
 from training.engine.rundir import RunDir
-from training.forms import CheckpointForm, LaunchForm, SnapshotForm
+from training.forms import CheckpointForm, LaunchForm
 from training.models import Checkpoint, Run
 
 SPLITS = {"test": "Test split", "train": "Training split", "all": "Everything"}
@@ -254,7 +255,7 @@ def download(request: HttpRequest, slug: str, checkpoint: str) -> StreamingHttpR
 def snapshots(request: HttpRequest, slug: str) -> HttpResponse:
     project = researched(request, slug)
     page = queries.snapshot_list(project)
-    form = SnapshotForm(request.POST if request.method == "POST" else None, page=page)
+    form = FilterForm(request.POST if request.method == "POST" else None, choices=page.choices)
     if form.is_valid():
         try:
             frozen = services.freeze_snapshot(project, form.filters(), signed_in(request))

@@ -45,16 +45,19 @@ def fit(
     *,
     responses: int,
     people: int,
+    weights: Floats | None = None,
     precision: float = PRECISION,
     prior: tuple[float, float] = PRIOR,
 ) -> CrowdBT:
     """The model of votes (N,) each: which two responses, how far the first won (1, ½ or 0), whose.
 
-    A tie is half a vote each way. ValueError where there are no votes.
+    A tie is half a vote each way; `weights` (N,) say how much each vote counts. ValueError where
+    there are no votes.
     """
     if len(first) == 0:
         raise ValueError("there are no votes to learn from")
     a, b = prior
+    weight = np.ones(len(first)) if weights is None else weights
 
     def cost(parameters: Floats) -> tuple[float, Floats]:
         """The posterior's negative logarithm, and its gradient."""
@@ -63,8 +66,8 @@ def fit(
         better = expit(s[first] - s[second])
         of_vote = eta[annotators]
         chance = of_vote * better + (1 - of_vote) * (1 - better)
-        value = -(wins * np.log(chance) + (1 - wins) * np.log1p(-chance)).sum()
-        slope = -(wins / chance - (1 - wins) / (1 - chance))
+        value = -(weight * (wins * np.log(chance) + (1 - wins) * np.log1p(-chance))).sum()
+        slope = -weight * (wins / chance - (1 - wins) / (1 - chance))
         by_strength = slope * (2 * of_vote - 1) * better * (1 - better)
         by_eta = slope * (2 * better - 1) * of_vote * (1 - of_vote)
         gradient = np.concatenate(

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from annotation import knock
 from annotation.exports import EXPORTS, SUFFIXES
-from annotation.exports.rows import FilterInvalid, clean_filters
+from annotation.exports.filters import FilterInvalid, clean_filters
 from annotation.exports.writer import ExportRefused, manifest_path, write_export
 from annotation.models import Export, Project, Prompt
 

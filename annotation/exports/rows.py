@@ -8,17 +8,18 @@ so equal data gives equal bytes.
 Nothing here opens a transaction: whoever wants one consistent moment reads inside one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 from annotation.aggregation.labels import MergedLabel, merge_labels
-from annotation.aggregation.votes import majority_of, merge_votes
+from annotation.aggregation.majority import agree
+from annotation.aggregation.votes import merge_votes
+from annotation.exports.filters import FilterInvalid, clean_filters
+from annotation.exports.merging import Merging, merging_of
 from annotation.models import (
     Annotation,
     Assignment,
@@ -32,36 +33,16 @@ from annotation.models import (
     Verdict,
 )
 from annotation.preferences import Preference
+from annotation.pseudonyms import pseudonym
 from annotation.task_types import TASK_TYPES
 from annotation.task_types.contract import Demonstration, Unpaired
 
 CHUNK = 500  # items in memory at once
 
-FILTERS = ("rounds", "origins", "sources", "batches", "since", "labels")
-LABELS = {
-    "votes": "Every vote",
-    "majority": "The majority",
-    "verdict": "The verdict, where there is one",
-}
-
-
-class FilterInvalid(ValueError):
-    """A filter is unknown or its value is none that the filter takes; `field` names it."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
-        self.message = message
-
 
 @dataclass(frozen=True)
 class JudgedItem:
-    """An item with its responses in canonical order and its current answers, oldest first.
-
-    `labels` says what the answers become together, if several people answered: `votes` merges all
-    of them, `majority` gives each pair to its majority, `verdict` takes the reviewers' newest
-    verdict instead of the votes, where it is an answer, and nothing from an item that it retired.
-    """
+    """An item with its responses in canonical order and its current answers, oldest first."""
 
     item: Item
     responses: list[Response]
@@ -70,32 +51,36 @@ class JudgedItem:
     retests: tuple[Annotation, ...] = ()
     """Answers of those who were asked again; part of no dataset but the raw one."""
     verdicts: list[Verdict] = field(default_factory=list)
-    labels: str = "votes"
+    merging: Merging = Merging()
 
     @property
     def verdict(self) -> Verdict | None:
         """The one that decides; None where votes do."""
-        if self.labels != "verdict" or not self.verdicts:
+        if self.merging.labels != "verdict" or not self.verdicts:
             return None
         return None if self.verdicts[-1].kind == Verdict.Kind.UNDECIDED else self.verdicts[-1]
 
     def merged_preferences(self) -> list[Preference]:
-        """One preference a pair, as `labels` says."""
+        """One preference a pair, as `merging` says."""
         task, count = TASK_TYPES[self.item.task_type], len(self.responses)
         if (verdict := self.verdict) is not None:
             return merge_votes(task.preferences(verdict.answer, count) if verdict.answer else ())
-        merged = merge_votes(p for answer in self.answers for p in self.preferences_of(answer))
-        return majority_of(merged) if self.labels == "majority" else merged
+        said = [(a.assignment.annotator_id, self.preferences_of(a)) for a in self.answers]
+        return self.merging.merge(self.item.pk, said)
 
     def merged_labels(self) -> list[MergedLabel]:
         """One label a response that was called good or bad by itself; always by majority, or by the
-        verdict, as `labels` says."""
+        verdict where `merging` says so."""
         task, count = TASK_TYPES[self.item.task_type], len(self.responses)
         if (verdict := self.verdict) is not None:
             said = task.unpaired(verdict.answer, count) if verdict.answer else []
         else:
             said = [label for answer in self.answers for label in self.unpaired_of(answer)]
         return merge_labels((label.response, label.is_good) for label in said)
+
+    def agrees(self, share: float) -> bool:
+        """Whether on every pair at least this share of the answers says the same."""
+        return agree([self.preferences_of(answer) for answer in self.answers], share)
 
     def preferences_of(self, annotation: Annotation) -> list[Preference]:
         task = TASK_TYPES[self.item.task_type]
@@ -114,58 +99,21 @@ class JudgedItem:
         return sorted(f.reason for f in self.flags if f.annotator_id == annotator_id)
 
 
-def clean_filters(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The filters that are set, in JSON's own types; raise FilterInvalid, naming the field.
-
-    rounds   whole numbers: the turns of the loop that asked the items
-    origins  where the items came from: demo, import, api, sample
-    sources  slugs: every response of the item is from one of these
-    batches  names: the items belong to one of these
-    since    an ISO date or time: only answers given then or later
-    labels   what several answers to an item become: votes, majority or verdict (see JudgedItem)
-    """
-    cleaned: dict[str, Any] = {}
-    for name, value in values.items():
-        if name not in FILTERS:
-            raise FilterInvalid(name, f"is not a filter; the filters are {', '.join(FILTERS)}")
-        if value in (None, "", []):
-            continue
-        if name == "labels":
-            if not isinstance(value, str) or value not in LABELS:
-                raise FilterInvalid(name, f"must be one of {', '.join(LABELS)}")
-            if value != "votes":
-                cleaned[name] = value
-        elif name == "since":
-            cleaned[name] = _moment(value).isoformat()
-        elif not isinstance(value, list):
-            raise FilterInvalid(name, "must be a list")
-        elif name == "rounds":
-            if not all(isinstance(number, int) and number >= 0 for number in value):
-                raise FilterInvalid(name, "must hold whole numbers from 0 on")
-            cleaned[name] = sorted(set(value))
-        elif name == "origins":
-            unknown = [str(origin) for origin in value if origin not in Item.Origin.values]
-            if unknown:
-                known = ", ".join(Item.Origin.values)
-                raise FilterInvalid(name, f"{unknown[0]} is not an origin; these are: {known}")
-            cleaned[name] = sorted(set(value))
-        else:
-            if not all(isinstance(slug, str) for slug in value):
-                what = "the slugs of sources" if name == "sources" else "the names of batches"
-                raise FilterInvalid(name, f"must hold {what}")
-            cleaned[name] = sorted(set(value))
-    return cleaned
-
-
 def judged_items(
     project: Project,
     *,
     split: str | None = None,
     filters: Mapping[str, Any] | None = None,
     with_retests: bool = False,
+    merging: Merging | None = None,
 ) -> Iterator[JudgedItem]:
-    """Every item with a current answer, at most CHUNK of them in memory."""
+    """Every item with a current answer, at most CHUNK of them in memory.
+
+    Raises FilterInvalid. `merging` is what the filters say of it, where somebody knows already.
+    """
     chosen = clean_filters(filters or {})
+    merging = merging or merging_of(project, chosen)
+    is_chosen = _answer_filter(project, chosen)
     items = _items(project, split, chosen).prefetch_related(
         Prefetch(
             "item_responses",
@@ -180,36 +128,42 @@ def judged_items(
             to_attr="given_verdicts",
         ),
     )
-    since = parse_datetime(chosen["since"]) if "since" in chosen else None
     for item in items.iterator(chunk_size=CHUNK):
         answers = [
             annotation
             for assignment in item.answered
-            if (annotation := _current(assignment)) and (not since or annotation.created >= since)
+            if (annotation := _current(assignment)) and is_chosen(annotation)
         ]
-        if answers:
-            item.project = project  # the object at hand, so that nobody fetches it again
-            responses = [place.response for place in item.places]
-            answers.sort(key=lambda annotation: annotation.pk)
-            yield JudgedItem(
-                item,
-                responses,
-                answers,
-                item.raised_flags,
-                _retests(item.answered) if with_retests else (),
-                item.given_verdicts,
-                chosen.get("labels", "votes"),
-            )
+        if len(answers) < chosen.get("answers", 1):
+            continue
+        item.project = project  # the object at hand, so that nobody fetches it again
+        responses = [place.response for place in item.places]
+        answers.sort(key=lambda annotation: annotation.pk)
+        judged = JudgedItem(
+            item,
+            responses,
+            answers,
+            item.raised_flags,
+            _retests(item.answered) if with_retests else (),
+            item.given_verdicts,
+            merging,
+        )
+        if "agreement" not in chosen or judged.agrees(chosen["agreement"]):
+            yield judged
 
 
 def groups(
-    project: Project, *, split: str | None = None, filters: Mapping[str, Any] | None = None
+    project: Project,
+    *,
+    split: str | None = None,
+    filters: Mapping[str, Any] | None = None,
+    merging: Merging | None = None,
 ) -> Iterator[dict[str, Any]]:
     """One row an item, as ARCHITECTURE.md describes: the prompt, its responses, merged preferences.
 
     Items whose answers prefer nothing (both bad) give no group.
     """
-    for judged in judged_items(project, split=split, filters=filters):
+    for judged in judged_items(project, split=split, filters=filters, merging=merging):
         if group := group_of(judged):
             yield group
 
@@ -274,6 +228,29 @@ def _items(project: Project, split: str | None, chosen: Mapping[str, Any]) -> Qu
     return items.select_related("prompt", "named_batch").order_by("id")
 
 
+def _answer_filter(project: Project, chosen: Mapping[str, Any]) -> Callable[[Annotation], bool]:
+    """Which answers the filters leave."""
+    since = parse_datetime(chosen["since"]) if "since" in chosen else None
+    names, versions = chosen.get("annotators"), chosen.get("guidelines")
+    known: dict[int, bool] = {}  # whose answers are left
+
+    def is_chosen(annotation: Annotation) -> bool:
+        if since and annotation.created < since:
+            return False
+        if versions is not None:
+            version = annotation.guideline.version if annotation.guideline else 0
+            if version not in versions:
+                return False
+        if names is None:
+            return True
+        person = annotation.assignment.annotator_id
+        if person not in known:
+            known[person] = pseudonym(project, person) in names
+        return known[person]
+
+    return is_chosen
+
+
 def _answered(with_retests: bool) -> QuerySet[Assignment]:
     answered = (
         Assignment.objects.filter(status=Assignment.Status.ANSWERED)
@@ -322,19 +299,3 @@ def _newest(assignment: Assignment, revisions: list[Annotation]) -> Annotation |
         return None
     revisions[-1].assignment = assignment  # what was fetched already, with its display order
     return revisions[-1]
-
-
-def _moment(value: Any) -> datetime:
-    """A date or time, with the project's time zone where it names none."""
-    if isinstance(value, datetime):
-        moment: datetime | None = value
-    else:
-        try:
-            moment = parse_datetime(str(value))
-            if moment is None and (day := parse_date(str(value))) is not None:
-                moment = datetime(day.year, day.month, day.day)
-        except ValueError:  # well formed, yet no such day
-            moment = None
-    if moment is None:
-        raise FilterInvalid("since", f"{value} is not a date such as 2026-01-31")
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

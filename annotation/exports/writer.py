@@ -24,7 +24,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from annotation.exports import EXPORTS, SUFFIXES, WITH_RETESTS
-from annotation.exports.rows import JudgedItem, clean_filters, judged_items
+from annotation.exports.filters import clean_filters
+from annotation.exports.merging import merging_of
+from annotation.exports.rows import JudgedItem, judged_items
 from annotation.models import Guideline, Project
 
 BATCH = 1000  # rows in memory at once
@@ -71,9 +73,14 @@ def write_export(
     try:
         with os.fdopen(handle, "wb") as file, one_moment():
             started = timezone.now()
+            merging = merging_of(project, chosen)
             judged = _noting_guidelines(
                 judged_items(
-                    project, split=split, filters=chosen, with_retests=format_slug in WITH_RETESTS
+                    project,
+                    split=split,
+                    filters=chosen,
+                    with_retests=format_slug in WITH_RETESTS,
+                    merging=merging,
                 ),
                 versions_seen,
             )
@@ -97,6 +104,7 @@ def write_export(
             "columns": export_format.SCHEMA.names,
             "split": split,
             "filters": chosen,
+            "merging": merging.facts(project),
             "guidelines": guidelines,
             "sha256": _sha256(Path(aside)),
             "size_bytes": os.path.getsize(aside),

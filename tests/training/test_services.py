@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from kombu.exceptions import OperationalError
 
 from annotation.models import Project
+from annotation.pseudonyms import pseudonym
 from tests.builders import make_annotation, make_item
 from tests.training.builders import judge_pairs, make_checkpoint, make_run
 from training import knock, services
@@ -45,6 +46,20 @@ def test_nothing_new_gives_the_snapshot_that_is_there(project: Project) -> None:
     assert (first.number, second.number) == (1, 2)
     names = {path.name for path in django_settings.SNAPSHOTS_DIR.iterdir()}
     assert names == {first.folder, second.folder}, "no temporary folder stays behind"
+
+
+def test_the_manifest_says_what_several_answers_became(project: Project) -> None:
+    judge_pairs(project, train=3, test=1)
+    plain = services.freeze_snapshot(project, {"labels": "votes"}, None)
+    soft = services.freeze_snapshot(project, {"labels": "dawid_skene", "answers": 1}, None)
+    manifests = [json.loads((s.path / "manifest.json").read_text()) for s in (plain, soft)]
+    assert [m["filters"] for m in manifests] == [{}, {"answers": 1, "labels": "dawid_skene"}]
+    assert [m["merging"]["labels"] for m in manifests] == ["votes", "dawid_skene"]
+    voters = {a.annotator_id for item in project.items.all() for a in item.assignments.all()}
+    assert set(manifests[1]["merging"]["annotators"]) == {pseudonym(project, pk) for pk in voters}
+    assert services.freeze_snapshot(project, soft.filters, None) == soft
+    lines = (soft.path / "train.jsonl").read_text().splitlines()
+    assert all(0 < json.loads(line)["preferences"][0]["p"] < 1 for line in lines)
 
 
 def test_later_answers_do_not_change_a_snapshot(project: Project) -> None:

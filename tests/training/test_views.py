@@ -330,6 +330,18 @@ def test_a_snapshot_is_frozen_with_its_filters(browser: Client, project: Project
     assert "rounds: 1" in browser.get(at("snapshots")).content.decode()
 
 
+def test_soft_labels_are_chosen_when_a_snapshot_is_frozen(
+    browser: Client, project: Project
+) -> None:
+    judge_pairs(project, train=2)
+    form = {"labels": "crowd_bt", "agreement": "0.6", "answers": "1"}
+    assert browser.post(at("snapshots"), form).status_code == 302
+    assert project.snapshots.get().filters == {"labels": "crowd_bt", "agreement": 0.6, "answers": 1}
+    page = browser.get(at("snapshots")).content.decode()
+    assert "(Crowd-BT)" in page
+    assert "agreement: 0.6" in page
+
+
 def test_a_filter_that_is_none_is_said_at_its_field(browser: Client, project: Project) -> None:
     judge_pairs(project)
     page = browser.post(at("snapshots"), {"rounds": ["77"], "since": "someday"})

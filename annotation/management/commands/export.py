@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from annotation.exports import EXPORTS, SUFFIXES
-from annotation.exports.rows import FILTERS, LABELS, FilterInvalid
+from annotation.exports.filters import FILTERS, LABELS, FilterInvalid
 from annotation.exports.writer import ExportRefused, manifest_path, write_export
 from annotation.management.imports import project_named
 from annotation.models import Item, Prompt
@@ -30,6 +30,20 @@ class Command(BaseCommand):
             "--labels", choices=list(LABELS), help="what several answers to an item become"
         )
         parser.add_argument("--batch", action="append", dest="batches", metavar="NAME")
+        parser.add_argument("--answers", type=int, metavar="N", help="only items with so many")
+        parser.add_argument(
+            "--agreement", type=float, metavar="SHARE", help="only items whose answers agree so far"
+        )
+        parser.add_argument(
+            "--annotator",
+            action="append",
+            dest="annotators",
+            metavar="PSEUDONYM",
+            help="only answers of these, named as raw exports name them",
+        )
+        parser.add_argument(
+            "--guideline", type=int, action="append", dest="guidelines", metavar="VERSION"
+        )
         parser.add_argument("--since", help="only answers from this date on, such as 2026-01-31")
 
     def handle(self, *args: Any, project: str, output: Path, **options: Any) -> None:

@@ -9,7 +9,8 @@ from django.core.management import call_command
 
 from annotation import services
 from annotation.exports import EXPORTS
-from annotation.exports.rows import FilterInvalid, clean_filters, groups, judged_items
+from annotation.exports.filters import FilterInvalid, clean_filters
+from annotation.exports.rows import groups, judged_items
 from annotation.models import Item, Membership, Project
 from tests.builders import make_annotation, make_item, make_member
 

@@ -3,7 +3,8 @@
 import pytest
 
 from annotation import services
-from annotation.exports.rows import CHUNK, FilterInvalid, clean_filters, groups, judged_items
+from annotation.exports.filters import FilterInvalid, clean_filters
+from annotation.exports.rows import CHUNK, groups, judged_items
 from annotation.models import Assignment, Item, Project, Prompt
 from tests.builders import make_annotation, make_item, make_member, make_prompt
 
@@ -150,6 +151,13 @@ def test_filters_choose_items_and_answers(project: Project) -> None:
         ({"rounds": ["1"]}, "rounds"),
         ({"origins": ["elsewhere"]}, "origins"),
         ({"sources": [1]}, "sources"),
+        ({"answers": 0}, "answers"),
+        ({"answers": True}, "answers"),
+        ({"agreement": 1.5}, "agreement"),
+        ({"agreement": "most"}, "agreement"),
+        ({"annotators": "abc"}, "annotators"),
+        ({"guidelines": ["1"]}, "guidelines"),
+        ({"labels": "truth"}, "labels"),
         ({"since": "yesterday"}, "since"),
         ({"since": "2026-02-30"}, "since"),
     ],

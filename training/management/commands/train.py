@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from annotation.exports.filters import LABELS
 from training import queries, registry
 from training.engine.configs import ALGORITHMS
 from training.foreground import ForegroundCommand
@@ -19,6 +20,9 @@ class Command(ForegroundCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("algorithm", choices=list(ALGORITHMS))
         super().add_arguments(parser)
+        parser.add_argument(
+            "--labels", choices=list(LABELS), help="what several answers to an item become"
+        )
         parser.add_argument(
             "--checkpoint", metavar="SLUG|ID", help="what to start from; the demo model if not said"
         )

@@ -62,6 +62,15 @@ def test_soft_judgements_and_smoothing_mix_both_directions() -> None:
     assert dpo_loss(h, double(0.9), 0.1).item() == pytest.approx(0.82 * forward + 0.18 * backward)
 
 
+def test_the_gradient_of_a_soft_label_by_hand() -> None:
+    # ∂/∂h = σ(h) − p; h = 0.1 (3 − 0) = 0.3, p = 0.25: σ(0.3) − 0.25 = 0.324442517, times ±β
+    logprobs = double(-3.0, -2.0).requires_grad_()
+    r = implicit_rewards(logprobs, double(-6.0, -2.0), beta=0.1)
+    torch.autograd.backward(dpo_loss(r[0] - r[1], double(0.25)).squeeze())
+    assert logprobs.grad is not None
+    assert logprobs.grad.tolist() == pytest.approx([0.0324442517, -0.0324442517], abs=1e-10)
+
+
 def test_a_shift_of_both_log_ratios_changes_nothing() -> None:
     logprobs, reference = double(-3.0, -2.5), double(-3.5, -2.0)
     h = implicit_rewards(logprobs, reference, 0.1).diff()

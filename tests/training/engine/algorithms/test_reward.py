@@ -38,6 +38,16 @@ def test_seven_wins_of_ten_give_the_difference_ln_seven_thirds() -> None:
     assert loss.item() == pytest.approx(0.610864302054894, abs=1e-14)
 
 
+def test_a_soft_label_with_a_margin_pulls_both_ways_by_hand() -> None:
+    # ∂/∂Δ = −p σ(m − Δ) + (1 − p) σ(Δ + m), p = 0.8, m = 0.5, Δ = 0.3:
+    # −0.8 · σ(0.2) + 0.2 · σ(0.8) = −0.8 · 0.549833997 + 0.2 · 0.689974481 = −0.301872302
+    delta = torch.tensor([0.3], dtype=torch.float64, requires_grad=True)
+    p, margin = (torch.tensor([each], dtype=torch.float64) for each in (0.8, 0.5))
+    torch.autograd.backward(reward_loss(delta, p, margin))
+    assert delta.grad is not None
+    assert delta.grad.item() == pytest.approx(-0.301872302, abs=1e-9)
+
+
 def bradley_terry(wins: dict[tuple[int, int], int], count: int) -> list[float]:
     """Log-strengths by the minorise-maximise steps of Hunter 2004: another road there."""
     strength = [1.0] * count
