@@ -27,7 +27,13 @@ def main() -> None:
     keep_freed_memory()  # as the engine does
     task, work = sys.argv[1], json.loads(Path(sys.argv[2]).read_text())
     torch.set_num_threads(work["threads"])
-    tasks = {"dpo": run_dpo, "reward": run_reward, "sample": run_sample, "loss": final_loss}
+    tasks = {
+        "dpo": run_dpo,
+        "padded": run_padded,
+        "reward": run_reward,
+        "sample": run_sample,
+        "loss": final_loss,
+    }
     result = tasks[task](work)
     print(json.dumps({"peak_gib": peak_gib()} | result))
 
@@ -74,6 +80,14 @@ def run_dpo(work: dict[str, Any]) -> dict[str, Any]:
     }
     policy.save_model(work["save"])
     return result
+
+
+@torch.no_grad()
+def run_padded(work: dict[str, Any]) -> dict[str, Any]:
+    """The responses' summed log-probabilities in rows of their own, padded: as the rival's lie."""
+    policy = load_policy(work["model"], work["dtype"], layout="padded")
+    sums = [dpo.response_logprobs(policy, collate(groups)) for groups in groups_of(work)]
+    return {"logprobs": [each.view(-1, 2).tolist() for each in sums]}
 
 
 def run_reward(work: dict[str, Any]) -> dict[str, Any]:
