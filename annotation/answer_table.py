@@ -27,6 +27,7 @@ from django.db.models.functions import Cast, Coalesce
 from numpy.typing import NDArray
 
 from annotation.arrays import Ints, int_columns
+from annotation.distinct import distinct
 from annotation.models import Annotation, Assignment, Item, Project
 from annotation.task_types import Answer
 
@@ -107,19 +108,21 @@ def answer_table(project: Project) -> AnswerTable:
     counts &= columns["annotation"] > 0
     if not counts.all():
         columns = {name: column[counts] for name, column in columns.items()}
-    _, first, said = np.unique(columns.pop("content"), return_index=True, return_inverse=True)
-    examples = columns.pop("annotation")[first].tolist()
-    return AnswerTable(**columns, said=said.astype(np.int64), given=_given(project, examples))
+    contents, said = distinct(columns.pop("content"))
+    examples = np.zeros(len(contents), dtype=np.int64)
+    examples[said] = columns.pop("annotation")  # any one of each
+    return AnswerTable(**columns, said=said, given=_given(project, examples.tolist()))
 
 
 def _is_newest(assignment: Ints, annotation: Ints) -> NDArray[np.bool_]:
     """Which rows are the last of their assignment. Asked of the database, for every row whether
     there is a later one, this takes half as long as all the rest."""
-    order = np.lexsort((annotation, assignment))
-    is_last = np.ones(len(order), dtype=np.bool_)
-    is_last[:-1] = assignment[order][1:] != assignment[order][:-1]
-    newest = np.empty(len(order), dtype=np.bool_)
-    newest[order] = is_last
+    ordered = np.sort(assignment)
+    revised = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    newest = np.ones(len(assignment), dtype=np.bool_)
+    rows = np.flatnonzero(np.isin(assignment, revised)) if len(revised) else revised
+    order = rows[np.lexsort((annotation[rows], assignment[rows]))]
+    newest[order[:-1]] = assignment[order][1:] != assignment[order][:-1]
     return newest
 
 

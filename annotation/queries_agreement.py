@@ -21,11 +21,13 @@ from annotation.agreement.units import (
     WithTheRest,
     between_two,
     count_table,
+    count_tables,
     with_the_rest,
 )
 from annotation.answer_table import AnswerTable, answer_table
 from annotation.arrays import int_columns
 from annotation.csv_text import Row, written
+from annotation.distinct import distinct
 from annotation.measures import Measure
 from annotation.models import Item, ItemResponse, Membership, Project
 from annotation.permissions import roles_for
@@ -204,7 +206,7 @@ def _breakdowns(
 ) -> Iterator[Breakdown]:
     item, created = table.item[rows], table.created[rows]
     weeks = (created - MONDAY) // WEEK
-    week_names = {int(each): _monday(int(each)) for each in np.unique(weeks)}
+    week_names = {each: _monday(each) for each in distinct(weeks)[0].tolist()}
     categories, category_names = _categories(project, item)
     pairs, pair_names = _source_pairs(project, item)
     guidelines = dict(project.guidelines.values_list("pk", "version"))
@@ -243,15 +245,16 @@ def _breakdowns(
 def _lines(
     said: Judgements, keys: Ints, names: Mapping[int, str], chosen: Measure, in_order: bool
 ) -> list[Line]:
-    found, counts = np.unique(keys, return_counts=True)
-    most = found[np.argsort(-counts, kind="stable")][:MAX_LINES].tolist()
-    kept = sorted(most) if in_order else most
-    lines = []
-    for key in kept:
-        part = count_table(said.where(keys == key))
-        share = measure(percent.compute, part)
-        lines.append(Line(names.get(key, "–"), _alpha(part, chosen), share))
-    return lines
+    found, place = distinct(keys)
+    most = np.argsort(-np.bincount(place), kind="stable")[:MAX_LINES]
+    if len(most) < len(found):
+        is_kept = np.isin(place, most)
+        said, keys = said.where(is_kept), keys[is_kept]
+    parts = count_tables(said, keys)
+    return [
+        Line(names.get(key, "–"), _alpha(parts[key], chosen), measure(percent.compute, parts[key]))
+        for key in (parts if in_order else found[most].tolist())
+    ]
 
 
 def _monday(week: int) -> str:
@@ -286,7 +289,7 @@ def _source_pairs(project: Project, item: Ints) -> tuple[Ints, dict[int, str]]:
     keys = _looked_up(item, items, pair)
     names = {
         key: f"{labels.get(key // base, '–')} · {labels.get(key % base, '–')}"
-        for key in np.unique(keys).tolist()
+        for key in distinct(keys)[0].tolist()
     }
     return keys, names
 

@@ -3,7 +3,7 @@
     python -m benchmarks.agreement   on the PostgreSQL that DATABASE_URL names, which must be empty
 
 200,000 pairwise items, five answers each, of 500 annotators whose accuracy differs; 40 weeks, eight
-categories, three pairs of sources. The target: α and the other figures with intervals of 1,000
+categories, 100 sources. The target: α and the other figures with intervals of 1,000
 bootstrap draws in under 3 s and 1 GB. `krippendorff` gets the same answers as the array it takes,
 for α alone and without an interval.
 """
@@ -35,14 +35,15 @@ ANNOTATORS = 500
 ANSWERS = 5
 BUILD = """
 INSERT INTO annotation_source (id, project_id, slug, label, kind, created)
-  SELECT n, {project}, 'source_' || n, 'Source ' || n, 'model', now() FROM generate_series(1, 3) n;
+  SELECT n, {project}, 'source_' || n, 'Source ' || n, 'model', now()
+  FROM generate_series(1, 100) n;
 INSERT INTO annotation_prompt (id, project_id, messages, content_hash, conversation_root, split,
                                category, external_id, created)
   SELECT n, {project}, jsonb_build_array(jsonb_build_object('role', 'user', 'content', 'Q' || n)),
          md5('c' || n), md5('r' || n), 'train', 'category ' || n % 8, '', now()
   FROM generate_series(1, {items}) n;
 INSERT INTO annotation_response (id, prompt_id, source_id, text, text_hash, is_truncated, created)
-  SELECT 2 * n - p, n, 1 + (n + p * (1 + n % 2)) % 3, 'A' || n || '.' || p, md5('t' || n || p),
+  SELECT 2 * n - p, n, 1 + (n + p * (1 + n % 97)) % 100, 'A' || n || '.' || p, md5('t' || n || p),
          false, now()
   FROM generate_series(1, {items}) n, generate_series(0, 1) p;
 INSERT INTO annotation_item (id, project_id, prompt_id, key, task_type, task_config, status,

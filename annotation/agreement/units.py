@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from annotation.aggregation.win_rate import WinRate
 from annotation.agreement.tables import CountTable, Floats
+from annotation.distinct import distinct
 
 Ints = NDArray[np.int64]
 
@@ -42,7 +43,7 @@ class Judgements:
     @cached_property
     def place(self) -> Ints:
         """The unit of each, by its place among them (J,)."""
-        return np.unique(self.unit, return_inverse=True)[1]
+        return distinct(self.unit)[1]
 
     def cells(self, counted: Ints | None = None) -> Ints:
         """How often each value was given to each unit (U, C); `counted` (J,) weighs each."""
@@ -55,6 +56,24 @@ def count_table(judgements: Judgements) -> CountTable:
     """The table of the units, those with equal counts together."""
     rows, items = _together(judgements.cells())
     return CountTable(judgements.scale, rows, items)
+
+
+def count_tables(judgements: Judgements, keys: Ints) -> dict[int, CountTable]:
+    """The table of the judgements of each key (J,), by the key."""
+    names, key = distinct(keys)
+    if len(names) == 1:
+        return {int(names[0]): count_table(judgements)}
+    units = int(judgements.place.max(initial=-1)) + 1
+    parts, place = distinct(key * units + judgements.place)  # a unit may have parts in several
+    size = len(judgements.scale)
+    cells = np.bincount(place * size + judgements.value, minlength=len(parts) * size)
+    cells = cells.reshape(len(parts), size)
+    ends = np.searchsorted(parts, np.arange(len(names) + 1) * units)
+    found = {}
+    for n, name in enumerate(names.tolist()):
+        rows, items = _together(cells[ends[n] : ends[n + 1]])
+        found[name] = CountTable(judgements.scale, rows, items)
+    return found
 
 
 def _together(cells: Ints) -> tuple[Floats, Floats]:
@@ -82,6 +101,8 @@ def with_the_rest(
 
     With `others` (J,), only against those who gave these judgements.
     """
+    if others is not None and not others.any():
+        return {}
     counted = (
         np.ones(len(judgements), dtype=np.int64) if others is None else others.astype(np.int64)
     )
@@ -91,14 +112,14 @@ def with_the_rest(
     place, beside, counted = place[shared], beside[shared], counted[shared]
     value = judgements.value[shared]
     same = cells[place, value] - counted
-    people, who = np.unique(judgements.person[shared], return_inverse=True)
+    people, who = distinct(judgements.person[shared])
     count = len(people)
     total = np.bincount(who, beside, minlength=count)
     share = np.bincount(who, same, minlength=count) / total
     clusters = np.bincount(who, minlength=count)
     squares = np.bincount(who, (same - share[who] * beside) ** 2, minlength=count)
-    own, theirs = np.zeros((count, size)), np.zeros((count, size))
-    np.add.at(own, (who, value), beside)
+    theirs = np.zeros((count, size))
+    own = np.bincount(who * size + value, beside, minlength=count * size).reshape(count, size)
     for each in range(size):
         said = cells[place, each] - (value == each) * counted
         theirs[:, each] = np.bincount(who, said, minlength=count)
