@@ -14,15 +14,14 @@ from numpy.typing import NDArray
 from annotation.aggregation.win_rate import WinRate
 from annotation.agreement import STATISTICS, krippendorff, percent
 from annotation.agreement.measure import Agreement, measure
+from annotation.agreement.people import WithTheRest, person_sums, with_the_rest
 from annotation.agreement.tables import CountTable
 from annotation.agreement.units import (
     Ints,
     Judgements,
-    WithTheRest,
     between_two,
     count_table,
     count_tables,
-    with_the_rest,
 )
 from annotation.answer_table import AnswerTable, answer_table
 from annotation.arrays import int_columns
@@ -311,8 +310,8 @@ def _researchers(project: Project) -> set[int]:
 
 def _people(said: Judgements, is_researcher: Flags, researchers: set[int]) -> list[Person]:
     """Everybody who shares something with somebody, who agrees least first."""
-    rest = with_the_rest(said)
-    measured = with_the_rest(said, is_researcher)
+    rest = with_the_rest(person_sums(said))
+    measured = with_the_rest(person_sums(said, is_researcher))
     names = dict(User.objects.filter(pk__in=list(rest)).values_list("pk", "username"))
     people = [
         Person(

@@ -57,6 +57,14 @@ class CountTable:
         rng = np.random.default_rng(seed)
         return rng.multinomial(count, self.items / count, size=draws).astype(np.float64)
 
+    def plus(self, other: "CountTable", sign: int = 1) -> "CountTable":
+        """With the other's items added, or with the sign -1 taken off."""
+        both = np.concatenate([self.rows, other.rows])
+        rows, place = np.unique(both, axis=0, return_inverse=True)
+        items = np.zeros(len(rows))
+        np.add.at(items, place.ravel(), np.concatenate([self.items, sign * other.items]))
+        return CountTable(self.scale, rows[items > 0], items[items > 0])
+
     def without(self, value: Hashable) -> "CountTable":
         """The table as if this value had never been given, nor stood on the scale."""
         kept = [n for n, each in enumerate(self.scale) if each != value]

@@ -1,13 +1,7 @@
-"""Which values people gave about the same, out of arrays: the count table, and each one's share.
+"""Which values people gave about the same, out of arrays: count tables, and each two people.
 
 A unit is what several people say something about: a pair of one item's responses, or a response.
 Each person says one thing of a unit.
-
-    with the rest   r_k = Σ_u (n_u(v_ku) - 1) / Σ_u (m_u - 1)      over the units that k shares,
-                    n_u(v) of whose m_u people said v
-    by chance       e_k = Σ_c p_k(c) q_k(c),  p_k what k says there, q_k what the others say
-    κ_k             (r_k - e_k) / (1 - e_k)
-    standard error  as `win_rate`: √(U / (U - 1) · Σ_u (a_u - r t_u)²) / Σ_u t_u
 """
 
 from dataclasses import dataclass
@@ -84,62 +78,6 @@ def _together(cells: Ints) -> tuple[Floats, Floats]:
         return cells[first].astype(np.float64), items.astype(np.float64)
     rows, items = np.unique(cells, axis=0, return_counts=True)
     return rows.astype(np.float64), items.astype(np.float64)
-
-
-@dataclass(frozen=True)
-class WithTheRest:
-    """How often a person says what another one says of the same; `kappa` None where undefined."""
-
-    share: WinRate
-    kappa: float | None
-
-
-def with_the_rest(
-    judgements: Judgements, others: NDArray[np.bool_] | None = None
-) -> dict[int, WithTheRest]:
-    """Each person who shares a unit with somebody, against everybody else there.
-
-    With `others` (J,), only against those who gave these judgements.
-    """
-    if others is not None and not others.any():
-        return {}
-    counted = (
-        np.ones(len(judgements), dtype=np.int64) if others is None else others.astype(np.int64)
-    )
-    size, place, cells = len(judgements.scale), judgements.place, judgements.cells(counted)
-    beside = cells.sum(axis=1)[place] - counted
-    shared = beside > 0
-    place, beside, counted = place[shared], beside[shared], counted[shared]
-    value = judgements.value[shared]
-    same = cells[place, value] - counted
-    people, who = distinct(judgements.person[shared])
-    count = len(people)
-    total = np.bincount(who, beside, minlength=count)
-    share = np.bincount(who, same, minlength=count) / total
-    clusters = np.bincount(who, minlength=count)
-    squares = np.bincount(who, (same - share[who] * beside) ** 2, minlength=count)
-    theirs = np.zeros((count, size))
-    own = np.bincount(who * size + value, beside, minlength=count * size).reshape(count, size)
-    for each in range(size):
-        said = cells[place, each] - (value == each) * counted
-        theirs[:, each] = np.bincount(who, said, minlength=count)
-    chance = (own * theirs).sum(axis=1) / total**2
-    return {
-        int(people[k]): WithTheRest(
-            WinRate(
-                rate=min(max(float(share[k]), 0.0), 1.0),
-                standard_error=_error(int(clusters[k]), float(squares[k]), float(total[k])),
-                n=int(total[k]),
-                clusters=int(clusters[k]),
-            ),
-            float((share[k] - chance[k]) / (1 - chance[k])) if chance[k] < 1 - 1e-12 else None,
-        )
-        for k in range(count)
-    }
-
-
-def _error(clusters: int, squares: float, total: float) -> float | None:
-    return sqrt(clusters / (clusters - 1) * squares) / total if clusters > 1 else None
 
 
 def between_two(judgements: Judgements, people: list[int]) -> dict[tuple[int, int], WinRate]:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.agreement import percent
+from annotation.agreement.people import person_sums, with_the_rest
 from annotation.agreement.tables import tabulate
-from annotation.agreement.units import Judgements, between_two, count_table, with_the_rest
+from annotation.agreement.units import Judgements, between_two, count_table
 
 SCALE = ("a", "=", "b")
 ANN, BEN, CAT = 7, 8, 9
@@ -58,7 +59,7 @@ def test_each_person_with_the_rest() -> None:
 
     By chance: she says a, a, b, a to them (¾, ¼); they say a, b, b, = (¼ a, ½ b): ¾·¼ + ¼·½ = 5/16.
     """
-    found = with_the_rest(FOUR_UNITS)
+    found = with_the_rest(person_sums(FOUR_UNITS))
     ann = found[ANN]
     assert (ann.share.rate, ann.share.n, ann.share.clusters) == (0.5, 4, 3)
     # deviations a - t / 2: 0, ½, -½
@@ -68,13 +69,15 @@ def test_each_person_with_the_rest() -> None:
 
 
 def test_who_always_says_the_same_as_everybody_has_no_kappa() -> None:
-    found = with_the_rest(judgements((1, ANN, "a"), (1, BEN, "a"), (2, ANN, "a"), (2, BEN, "a")))
+    found = with_the_rest(
+        person_sums(judgements((1, ANN, "a"), (1, BEN, "a"), (2, ANN, "a"), (2, BEN, "a")))
+    )
     assert (found[ANN].share.rate, found[ANN].kappa) == (1.0, None)
 
 
 def test_who_shares_nothing_is_not_there() -> None:
-    assert with_the_rest(judgements((1, ANN, "a"), (2, BEN, "a"))) == {}
-    assert with_the_rest(judgements()) == {}
+    assert with_the_rest(person_sums(judgements((1, ANN, "a"), (2, BEN, "a")))) == {}
+    assert with_the_rest(person_sums(judgements())) == {}
 
 
 def test_two_people_against_each_other() -> None:
@@ -95,5 +98,5 @@ def test_persons_and_pairs_add_up_to_percent_agreement(units: list[list[str]]) -
     assert sum((each.rate or 0) * each.n for each in pairs) / sum(each.n for each in pairs) == (
         pytest.approx(overall)
     )
-    rest = [each.share for each in with_the_rest(said).values()]
+    rest = [each.share for each in with_the_rest(person_sums(said)).values()]
     assert np.mean([each.rate for each in rest]) == pytest.approx(overall)
