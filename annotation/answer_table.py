@@ -76,6 +76,17 @@ class AnswerTable:
             given=self.given,
         )
 
+    def plus(self, other: "AnswerTable") -> "AnswerTable":
+        """Those of both; an answer that was given in both then stands twice in `given`."""
+        return AnswerTable(
+            item=np.concatenate([self.item, other.item]),
+            annotator=np.concatenate([self.annotator, other.annotator]),
+            created=np.concatenate([self.created, other.created]),
+            guideline=np.concatenate([self.guideline, other.guideline]),
+            said=np.concatenate([self.said, other.said + len(self.given)]),
+            given=[*self.given, *other.given],
+        )
+
     def spread(self, lengths: Sequence[int]) -> tuple[Ints, Ints]:
         """Where each given answer says so many things, all of them one behind the other (J,): the
         row of each, and its place among the things that the given ones say."""
@@ -87,12 +98,14 @@ class AnswerTable:
         return rows, start[self.said[rows]] + inside
 
 
-def answer_table(project: Project) -> AnswerTable:
-    """All answers of the project that count (`Annotation.objects.current`); those to gold and
-    retests left out."""
+def answer_table(project: Project, items: Sequence[int] | None = None) -> AnswerTable:
+    """All answers of the project that count (`Annotation.objects.current`), or those to some of
+    its items, a few thousand at most; those to gold and retests left out."""
     revisions = Annotation.objects.filter(
         assignment__item__project=project, assignment__status=Assignment.Status.ANSWERED
     )
+    if items is not None:
+        revisions = revisions.filter(assignment__item__in=items)
     columns = int_columns(
         revisions.exclude(assignment__item__status__in=LEFT_OUT),
         item=F("assignment__item"),

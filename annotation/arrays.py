@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import psycopg
+from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
 from django.db.models import BigIntegerField, Expression, F, QuerySet
 from django.db.models.functions import Cast
@@ -53,7 +54,10 @@ def int_columns(rows: QuerySet[Any], **columns: Expression | F) -> Columns:
 
 def _as_arrays(chosen: QuerySet[Any], names: list[str]) -> list[Ints]:
     arrays = ", ".join(f'array_agg(found."{name}")' for name in names)
-    query, values = chosen.query.sql_with_params()
+    try:
+        query, values = chosen.query.sql_with_params()
+    except EmptyResultSet:  # Django sees that no row can fit
+        return [np.zeros(0, dtype=np.int64) for _ in names]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(ROOM)
         written = psycopg.ClientCursor(connection.connection).mogrify(query, values)

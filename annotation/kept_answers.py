@@ -1,0 +1,110 @@
+"""The answers of a project, kept in this process from one page to the next and carried on.
+
+Reading a million answers takes seconds, and a new one changes one item. So the table of a project
+is kept, and only the items that were answered since are read again. Two things say what they are:
+
+    annotations with a higher number than the last one looked at, and a few before it, which may
+    have come later from a transaction that took longer;
+    the sum of `Item.answer_count`, which must be the number of answers in the table. Where it is
+    not (an item became gold, a late answer came to count, an import was undone), all are read.
+
+Whoever computes something from a table can keep it in `derived` and carry it on too: `changed`
+says which items are not what they were.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from django.db.models import Max, Sum
+
+from annotation.answer_table import LEFT_OUT, AnswerTable, answer_table
+from annotation.arrays import Ints
+from annotation.models import Annotation, Project
+
+LOOK_BACK = 200  # annotations
+MANY = 5_000  # changed items; for more of them all are read again
+CARRIED = 200  # times that a table is carried on before all are read again
+ROWS = 4_000_000  # kept in all, some 160 MB
+
+_versions = count(1)
+_kept: "OrderedDict[tuple[int, str], Kept]" = OrderedDict()
+_lock = Lock()
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table, the last annotation looked at, and which items changed after which version."""
+
+    table: AnswerTable
+    last: int
+    version: int
+    changes: tuple[tuple[int, Ints], ...] = ()
+    derived: dict[Any, Any] = field(default_factory=dict)
+
+    def changed(self, version: int) -> Ints | None:
+        """The items that changed since that version of the table; None where it is not known."""
+        if version == self.version:
+            return np.zeros(0, dtype=np.int64)
+        versions = [each for each, _ in self.changes]
+        if version not in versions:
+            return None
+        later = self.changes[versions.index(version) :]
+        return np.unique(np.concatenate([items for _, items in later]))
+
+
+def kept_answers(project: Project) -> Kept:
+    """The answers as they stand now; see `answer_table` for which they are."""
+    # the salt is drawn: another project that got the same number (a restored database) has another
+    key = (project.pk, project.split_salt)
+    with _lock:
+        before = _kept.get(key)
+    now = _carried_on(project, before) if before else None
+    now = now or _read(project)
+    with _lock:
+        _kept[key] = now
+        _kept.move_to_end(key)
+        while len(_kept) > 1 and sum(len(each.table) for each in _kept.values()) > ROWS:
+            _kept.popitem(last=False)
+    return now
+
+
+def _read(project: Project) -> Kept:
+    last = _last_annotation()  # what comes in while the table is read is looked at again
+    return Kept(answer_table(project), last, next(_versions))
+
+
+def _carried_on(project: Project, before: Kept) -> Kept | None:
+    """The table with what has changed; None where all must be read again."""
+    last = _last_annotation()
+    if last == before.last and _answers_that_count(project) == len(before.table):
+        return before
+    if len(before.changes) >= CARRIED:
+        return None
+    since = Annotation.objects.filter(
+        pk__gt=before.last - LOOK_BACK, assignment__item__project=project
+    )
+    items = np.array(
+        sorted(set(since.values_list("assignment__item", flat=True)[: MANY + LOOK_BACK])),
+        dtype=np.int64,
+    )
+    if len(items) > MANY:
+        return None
+    kept = before.table.where(~np.isin(before.table.item, items))
+    table = kept.plus(answer_table(project, items.tolist()))
+    if _answers_that_count(project) != len(table):
+        return None
+    changes = (*before.changes, (before.version, items))
+    return Kept(table, last, next(_versions), changes, before.derived)
+
+
+def _last_annotation() -> int:
+    return Annotation.objects.aggregate(last=Max("pk"))["last"] or 0
+
+
+def _answers_that_count(project: Project) -> int:
+    counted = project.items.exclude(status__in=LEFT_OUT)
+    return counted.aggregate(answers=Sum("answer_count"))["answers"] or 0
