@@ -25,6 +25,7 @@ from annotation.answer_table import LEFT_OUT, AnswerTable, answer_table
 from annotation.arrays import Ints
 from annotation.models import Annotation, Project
 
+SMALL = 20_000  # answers; as few are read each time, which takes no longer
 LOOK_BACK = 200  # annotations
 MANY = 5_000  # changed items; for more of them all are read again
 CARRIED = 200  # times that a table is carried on before all are read again
@@ -62,7 +63,7 @@ def kept_answers(project: Project) -> Kept:
     key = (project.pk, project.split_salt)
     with _lock:
         before = _kept.get(key)
-    now = _carried_on(project, before) if before else None
+    now = _carried_on(project, before) if before and len(before.table) >= SMALL else None
     now = now or _read(project)
     with _lock:
         _kept[key] = now

@@ -29,7 +29,7 @@ from annotation.agreement.measure import measure  # noqa: E402
 from annotation.agreement.units import count_table  # noqa: E402
 from annotation.answer_table import answer_table  # noqa: E402
 from annotation.models import Project  # noqa: E402
-from annotation.queries_agreement import agreement_page, judgements_of, measures_of  # noqa: E402
+from annotation.queries_agreement import agreement_page  # noqa: E402
 
 ANNOTATORS = 500
 ANSWERS = 5

@@ -46,11 +46,13 @@ def fit(
     smoothing: float | Floats = 0.01,
     weights: Floats | None = None,
     mirror: Ints | None = None,
+    steps: int = STEPS,
 ) -> DawidSkene:
     """The model of answers (N,) each: which item, whose, which label. Every index from 0 on.
 
-    `weights` (N,) say how much each answer counts; `smoothing` is a, or a of each cell (C, C). An
-    item without an answer gets the class shares. ValueError where there is no answer at all.
+    `weights` (N,) say how much each answer counts; `smoothing` is a, or a of each cell (C, C). EM
+    ends where nothing is gained any more, or after `steps`. An item without an answer gets the
+    class shares. ValueError where there is no answer at all.
     """
     if len(items) == 0:
         raise ValueError("there are no answers to learn from")
@@ -62,7 +64,7 @@ def fit(
     posterior = np.where(answered > 0, posterior / np.where(answered > 0, answered, 1), 1 / classes)
     cells = annotators * classes + labels
     before = -np.inf
-    for _ in range(STEPS):
+    for _ in range(steps):
         prior = posterior.mean(axis=0)
         errors: Floats = np.zeros((people, classes, classes))
         for j in range(classes):

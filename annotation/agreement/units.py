@@ -72,8 +72,9 @@ def count_tables(judgements: Judgements, keys: Ints) -> dict[int, CountTable]:
 
 def _together(cells: Ints) -> tuple[Floats, Floats]:
     base = int(cells.max(initial=0)) + 1
-    if base ** cells.shape[1] < 2**62:  # a row is a number with these digits: quick to compare
-        digits = base ** np.arange(cells.shape[1], dtype=np.int64)
+    size = cells.shape[1]
+    if base**size < 2**62:  # a row is a number with these digits: quick to compare
+        digits = base ** np.arange(size - 1, -1, -1, dtype=np.int64)
         _, first, items = np.unique(cells @ digits, return_index=True, return_counts=True)
         return cells[first].astype(np.float64), items.astype(np.float64)
     rows, items = np.unique(cells, axis=0, return_counts=True)

@@ -1,6 +1,7 @@
 """The agreement page: what each figure is made of, by hand."""
 
 import csv
+from collections import OrderedDict
 from datetime import UTC, datetime
 from io import StringIO
 
@@ -8,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from annotation import services
+from annotation import kept_answers, services
 from annotation.models import Annotation, Membership, Project
 from annotation.queries_agreement import agreement_page
 from tests.builders import make_annotation, make_item, make_member, make_project, make_prompt
@@ -221,3 +222,47 @@ def test_each_table_is_a_file(
     if table == "people":
         assert (rows[0]["person"], float(rows[0]["with_the_rest"])) == ("cat", 0.0)
     assert client.get(f"{url}nothing.csv").status_code == 404
+
+
+# --- carried on -----------------------------------------------------------------------------------
+
+
+def test_the_page_that_is_carried_on_is_the_page_made_anew(
+    project: Project, people: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happens between one look and the next."""
+    monkeypatch.setattr(kept_answers, "SMALL", 0)
+    monkeypatch.setattr(kept_answers, "LOOK_BACK", 0)
+    researcher = make_member(project, Membership.Role.RESEARCHER)
+    everybody = [*people, researcher]
+    for number in range(6):
+        prompt = make_prompt(project, category=("maths", "poems")[number % 2])
+        sources = (["old", "new"], ["new", "third"])[number % 2]
+        texts = [f"a{number}", f"b{number}"]
+        answers = (A, B, TIE, BAD)[number % 4 :] + (A, A, B)
+        say(project, everybody, *answers[:4], prompt=prompt, sources=sources, texts=texts)
+
+    def check() -> None:
+        for measure in ("direction", "strength_7"):
+            carried = agreement_page(project, measure)
+            with monkeypatch.context() as anew:
+                anew.setattr(kept_answers, "_kept", OrderedDict())
+                assert carried == agreement_page(project, measure)
+
+    check()
+    first = kept_answers.kept_answers(project)
+    services.new_guideline(project, "Be strict.", researcher)
+    for person in people:
+        services.acknowledge(project, person, project.guidelines.first().version)
+    say(project, people, A, B, prompt=make_prompt(project, category="plays"))
+    check()
+    answered = Annotation.objects.order_by("pk")[3].assignment
+    services.submit_answer(answered, answer=B, submit_key="changed")
+    check()
+    services.undo_last(project, people[0])
+    check()
+    services.add_member(project, people[2], Membership.Role.RESEARCHER)
+    check()
+    last = kept_answers.kept_answers(project)
+    assert last.changes[0][0] == first.version, "it was read anew, not carried on"
+    assert len(last.changes) == 3

@@ -29,6 +29,11 @@ def check(project: Project) -> None:
     assert rows_of(kept_answers(project).table) == rows_of(answer_table(project))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SMALL", 0)
+
+
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[list[int] | None]:
     """What was read of the database each time: None for all answers."""

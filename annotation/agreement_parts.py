@@ -1,0 +1,126 @@
+"""What tells the answers of a project apart, so that agreement is seen by week, category, …
+
+A part gives the key of every judgement, and what the keys are called. `rows` are the rows of the
+table that the judgements are made of; `items` are the table's items where these are few, else None:
+then the whole project is asked. Keys never change their meaning, so sums by key can be carried on.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.db.models.functions import Coalesce
+
+from annotation.answer_table import AnswerTable
+from annotation.arrays import Ints, int_columns
+from annotation.distinct import distinct
+from annotation.models import Item, ItemResponse, Project, text_hash
+from annotation.queries_coverage import NO_CATEGORY
+
+WEEK = 7 * 86_400
+MONDAY = 4 * 86_400  # the first one after 1970-01-01
+PAIR = 2**31  # the key of two sources is the first one's number times this, and the second one's
+
+Items = list[int] | None
+Keys = tuple[Ints, dict[int, str]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """`is_ordered`: the keys have an order of their own, else the most answers come first."""
+
+    slug: str
+    title: str
+    note: str
+    keys: Callable[[Project, AnswerTable, Ints, Items], Keys]
+    is_ordered: bool = False
+
+
+# --- by the answer ----------------------------------------------------------------------------
+
+
+def _weeks(project: Project, table: AnswerTable, rows: Ints, items: Items) -> Keys:
+    keys = (table.created[rows] - MONDAY) // WEEK
+    first = datetime(1970, 1, 5, tzinfo=UTC)
+    names = {
+        week: (first + timedelta(weeks=week)).strftime("%d %b %Y")
+        for week in distinct(keys)[0].tolist()
+    }
+    return keys, names
+
+
+def _guidelines(project: Project, table: AnswerTable, rows: Ints, items: Items) -> Keys:
+    numbers = dict(project.guidelines.values_list("pk", "version"))
+    names = {pk: f"Version {number}" for pk, number in numbers.items()} | {0: "None"}
+    return table.guideline[rows], names
+
+
+# --- by the item ------------------------------------------------------------------------------
+
+
+def _batches(project: Project, table: AnswerTable, rows: Ints, items: Items) -> Keys:
+    batch = Coalesce("named_batch", Value(0))
+    columns = int_columns(_items(project, items), item=F("pk"), key=batch)
+    names = dict(project.batches.values_list("pk", "name")) | {0: "In no batch"}
+    return _looked_up(table.item[rows], columns["item"], columns["key"]), names
+
+
+def _categories(project: Project, table: AnswerTable, rows: Ints, items: Items) -> Keys:
+    prompts = project.prompts.order_by()
+    if items is not None:
+        prompts = prompts.filter(items__in=items)
+    found = sorted(prompts.values_list("category", flat=True).distinct())
+    keys = [int(text_hash(name)[:15], 16) for name in found]  # a category is nothing but its name
+    place = Case(
+        *(When(prompt__category=name, then=Value(n)) for n, name in enumerate(found)),
+        default=Value(0),  # named a moment ago
+        output_field=IntegerField(),
+    )
+    columns = int_columns(_items(project, items), item=F("pk"), place=place)
+    number = np.array(keys or [0], dtype=np.int64)[columns["place"]]
+    names = {key: name or NO_CATEGORY for key, name in zip(keys, found, strict=True)}
+    return _looked_up(table.item[rows], columns["item"], number), names
+
+
+def _sources(project: Project, table: AnswerTable, rows: Ints, items: Items) -> Keys:
+    """Of more than two sources, the first and the last."""
+    places = ItemResponse.objects.filter(item__project=project)
+    if items is not None:
+        places = places.filter(item__in=items)
+    columns = int_columns(places, item=F("item"), source=F("response__source"))
+    order = np.lexsort((columns["source"], columns["item"]))
+    found, first, count = np.unique(columns["item"][order], return_index=True, return_counts=True)
+    sources = columns["source"][order]
+    keys = _looked_up(table.item[rows], found, sources[first] * PAIR + sources[first + count - 1])
+    labels = dict(project.sources.values_list("pk", "label"))
+    names = {
+        key: f"{labels.get(key // PAIR, '–')} · {labels.get(key % PAIR, '–')}"
+        for key in distinct(keys)[0].tolist()
+    }
+    return keys, names
+
+
+def _items(project: Project, items: Items) -> QuerySet[Item]:
+    found = Item.objects.filter(project=project)
+    return found if items is None else found.filter(pk__in=items)
+
+
+def _looked_up(wanted: Ints, keys: Ints, values: Ints) -> Ints:
+    """The value of each wanted key; every one of them is there."""
+    if not len(wanted):
+        return wanted
+    order = np.argsort(keys)
+    return np.asarray(values[order][np.searchsorted(keys[order], wanted)])
+
+
+PARTS = (
+    Part("weeks", "By week", "Of the answers given in the week that begins on", _weeks, True),
+    Part("batches", "By batch", "Of the items of each batch", _batches),
+    Part("categories", "By category", "Of the prompt’s category", _categories),
+    Part("sources", "By source pair", "Which two models meet", _sources),
+    Part(
+        "guidelines", "By guideline", "Of the answers given under each version", _guidelines, True
+    ),
+)
