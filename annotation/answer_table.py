@@ -6,6 +6,7 @@ of these is fetched, and understood, once.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -76,14 +77,20 @@ class AnswerTable:
             given=self.given,
         )
 
-    def plus(self, other: "AnswerTable") -> "AnswerTable":
-        """Those of both; an answer that was given in both then stands twice in `given`."""
+    def replaced(self, rows: Ints, other: "AnswerTable") -> "AnswerTable":
+        """The other table's answers in the place of these few rows, which are in order. What was
+        given in both stands twice in `given`."""
+        pieces = list(pairwise([-1, *rows.tolist(), len(self)]))
+
+        def joined(column: Ints, more: Ints) -> Ints:
+            return np.concatenate([*(column[a + 1 : b] for a, b in pieces), more])
+
         return AnswerTable(
-            item=np.concatenate([self.item, other.item]),
-            annotator=np.concatenate([self.annotator, other.annotator]),
-            created=np.concatenate([self.created, other.created]),
-            guideline=np.concatenate([self.guideline, other.guideline]),
-            said=np.concatenate([self.said, other.said + len(self.given)]),
+            item=joined(self.item, other.item),
+            annotator=joined(self.annotator, other.annotator),
+            created=joined(self.created, other.created),
+            guideline=joined(self.guideline, other.guideline),
+            said=joined(self.said, other.said + len(self.given)),
             given=[*self.given, *other.given],
         )
 

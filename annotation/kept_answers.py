@@ -6,14 +6,16 @@ is kept, and only the items that were answered since are read again. Two things 
     annotations with a higher number than the last one looked at, and a few before it, which may
     have come later from a transaction that took longer;
     the sum of `Item.answer_count`, which must be the number of answers in the table. Where it is
-    not (an item became gold, a late answer came to count, an import was undone), all are read.
+    not (an item became gold, a late answer came to count, an import was undone), all are read. To
+    add it up takes as long as all else together, so it is done every few seconds.
 
 Whoever computes something from a table can keep it in `derived` and carry it on too: `changed`
 says which items are not what they were.
 """
 
+import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from threading import Lock
 from typing import Any
@@ -30,6 +32,7 @@ LOOK_BACK = 200  # annotations
 MANY = 5_000  # changed items; for more of them all are read again
 CARRIED = 200  # times that a table is carried on before all are read again
 ROWS = 4_000_000  # kept in all, some 160 MB
+SECONDS = 5.0  # between one sum and the next
 
 _versions = count(1)
 _kept: "OrderedDict[tuple[int, str], Kept]" = OrderedDict()
@@ -43,6 +46,7 @@ class Kept:
     table: AnswerTable
     last: int
     version: int
+    added_up: float
     changes: tuple[tuple[int, Ints], ...] = ()
     derived: dict[Any, Any] = field(default_factory=dict)
 
@@ -73,33 +77,61 @@ def kept_answers(project: Project) -> Kept:
     return now
 
 
+def forget() -> None:
+    """Keep nothing any more."""
+    with _lock:
+        _kept.clear()
+
+
 def _read(project: Project) -> Kept:
     last = _last_annotation()  # what comes in while the table is read is looked at again
-    return Kept(answer_table(project), last, next(_versions))
+    return Kept(answer_table(project), last, next(_versions), time.monotonic())
 
 
 def _carried_on(project: Project, before: Kept) -> Kept | None:
     """The table with what has changed; None where all must be read again."""
-    last = _last_annotation()
-    if last == before.last and _answers_that_count(project) == len(before.table):
-        return before
+    last, now = _last_annotation(), time.monotonic()
     if len(before.changes) >= CARRIED:
         return None
+    table, items = _with_new_answers(project, before) if last != before.last else (before.table, [])
+    if table is None:
+        return None
+    added_up = before.added_up
+    if now - added_up >= SECONDS:
+        if _answers_that_count(project) != len(table):
+            return None
+        added_up = now
+    if not items:
+        return replace(before, last=last, added_up=added_up)
+    changes = (*before.changes, (before.version, np.array(items, dtype=np.int64)))
+    return Kept(table, last, next(_versions), added_up, changes, before.derived)
+
+
+def _with_new_answers(project: Project, before: Kept) -> tuple[AnswerTable | None, list[int]]:
+    """The table as it is now and the items that changed; no table where they are too many."""
     since = Annotation.objects.filter(
         pk__gt=before.last - LOOK_BACK, assignment__item__project=project
     )
-    items = np.array(
-        sorted(set(since.values_list("assignment__item", flat=True)[: MANY + LOOK_BACK])),
-        dtype=np.int64,
-    )
-    if len(items) > MANY:
-        return None
-    kept = before.table.where(~np.isin(before.table.item, items))
-    table = kept.plus(answer_table(project, items.tolist()))
-    if _answers_that_count(project) != len(table):
-        return None
-    changes = (*before.changes, (before.version, items))
-    return Kept(table, last, next(_versions), changes, before.derived)
+    asked = set(since.values_list("assignment__item", flat=True)[: MANY + LOOK_BACK])
+    if len(asked) > MANY:
+        return None, []
+    new = answer_table(project, sorted(asked))
+    rows = np.flatnonzero(np.isin(before.table.item, list(asked)))
+    was, now = _by_item(before.table, rows), _by_item(new, np.arange(len(new)))
+    items = sorted(item for item in asked if was.get(item) != now.get(item))
+    if not items:
+        return before.table, []
+    rows = rows[np.isin(before.table.item[rows], items)]
+    return before.table.replaced(rows, new.where(np.isin(new.item, items))), items
+
+
+def _by_item(table: AnswerTable, rows: Ints) -> dict[int, dict[int, tuple[object, ...]]]:
+    """What each person said of each item, out of these rows."""
+    said: dict[int, dict[int, tuple[object, ...]]] = {}
+    for row in rows.tolist():
+        answer = (int(table.created[row]), int(table.guideline[row]), table.given[table.said[row]])
+        said.setdefault(int(table.item[row]), {})[int(table.annotator[row])] = answer
+    return said
 
 
 def _last_annotation() -> int:

@@ -1,38 +1,44 @@
-"""The agreement page of a million judgements, from cold, beside the package of α's author.
+"""The agreement page and the leaderboard of a million judgements, from cold and carried on.
 
     python -m benchmarks.agreement   on the PostgreSQL that DATABASE_URL names, which must be empty
 
 200,000 pairwise items, five answers each, of 500 annotators whose accuracy differs; 40 weeks, eight
-categories, 100 sources. The target: α and the other figures with intervals of 1,000
-bootstrap draws in under 3 s and 1 GB. `krippendorff` gets the same answers as the array it takes,
-for α alone and without an interval.
+categories, 100 sources. The targets: the page with α and the other figures, with intervals of 1,000
+bootstrap draws, in under 3 s and 1 GB from cold; the leaderboard in under 2 s; the page after
+another answer in under 100 ms. Then the same statistics by the packages that have them
+(`agreement_rivals`), on the same judgements.
 """
 
 import argparse
 import resource
 import time
-from functools import partial
+from collections.abc import Callable
+from typing import Any
 
 import django
 
 django.setup()
 
-import krippendorff as package  # noqa: E402
 import numpy as np  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
+from django.core.management.color import no_style  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
+from django.db.models import F  # noqa: E402
 
-from annotation import services  # noqa: E402
-from annotation.agreement import krippendorff  # noqa: E402
-from annotation.agreement.measure import measure  # noqa: E402
-from annotation.agreement.units import count_table  # noqa: E402
+from annotation import kept_answers, services  # noqa: E402
+from annotation.agreement_state import judgements_of, measures_of  # noqa: E402
 from annotation.answer_table import answer_table  # noqa: E402
-from annotation.models import Project  # noqa: E402
+from annotation.arrays import int_columns  # noqa: E402
+from annotation.models import Assignment, Item, Project, Response  # noqa: E402
+from annotation.pair_votes import pairs_of, responses_at  # noqa: E402
 from annotation.queries_agreement import agreement_page  # noqa: E402
+from annotation.queries_leaderboard import leaderboard_page  # noqa: E402
+from benchmarks.agreement_rivals import compare  # noqa: E402
 
 ANNOTATORS = 500
 ANSWERS = 5
+MORE = 20  # answers given one by one, with a look at the page after each
 BUILD = """
 INSERT INTO annotation_source (id, project_id, slug, label, kind, created)
   SELECT n, {project}, 'source_' || n, 'Source ' || n, 'model', now()
@@ -79,17 +85,65 @@ def main() -> None:
     options = parser.parse_args()
     call_command("migrate", verbosity=0)
     project = build(options.items)
-    connection.close()  # what comes next has a fresh connection, and no plan
-    began = time.perf_counter()
-    page = agreement_page(Project.objects.get(pk=project.pk))
-    seconds = time.perf_counter() - began
-    gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    project = Project.objects.get(pk=project.pk)
+    page, seconds = from_cold(lambda: agreement_page(project))
     assert page.headline is not None
-    say(f"agreement page of {page.answers:,} answers: {seconds:.2f} s (target 3), {gib:.2f} GiB")
+    say(f"agreement page of {page.answers:,} answers: {seconds:.2f} s from cold (target 3)")
     for figure in page.figures:
         say(f"    {figure.label}: {figure.found.value} {figure.found.interval}")
     say(f"    {', '.join(f'{each.slug}: {len(each.lines)}' for each in page.breakdowns)}")
-    compare(project)
+    carry_on(project)
+    board, seconds = from_cold(lambda: leaderboard_page(project))
+    say(f"leaderboard of {len(board.lines)} sources: {seconds:.2f} s from cold (target 2)")
+    gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    say(f"peak memory so far {gib:.2f} GiB (target 1)")
+    table = answer_table(project)
+    _, said = judgements_of(table, measures_of(table)[0])
+    pairs = pairs_of(table)
+    item, place = np.tile(pairs.item, 2), np.concatenate([pairs.a, pairs.b])
+    source = sources_of(project, responses_at(project, item, place))
+    compare(said, pairs, source.reshape(2, -1).T)
+
+
+def from_cold(look: Callable[[], Any]) -> tuple[Any, float]:
+    """What is seen by a process that knows nothing yet, over a connection that has no plan."""
+    kept_answers.forget()
+    connection.close()
+    began = time.perf_counter()
+    return look(), time.perf_counter() - began
+
+
+def carry_on(project: Project) -> None:
+    """Answer a few items, and look at the page after each answer."""
+    people = [User.objects.create(username=f"late_{n}") for n in range(MORE)]
+    complete = project.items.filter(answer_count=ANSWERS).order_by("pk")
+    Item.objects.filter(pk=complete[0].pk).update(
+        answers_wanted=ANSWERS + MORE, open_slots=MORE, status=Item.Status.OPEN
+    )
+    taken = []
+    for number, person in enumerate(people):
+        services.add_member(project, person)
+        assignment = services.claim_next(project, person)
+        assert assignment is not None
+        answer = {"strength": 3 - 6 * (number % 2), "both_bad": False}
+        services.submit_answer(assignment, answer=answer, submit_key=f"late {number}", seconds=9)
+        began = time.perf_counter()
+        page = agreement_page(project)
+        taken.append(time.perf_counter() - began)
+    ordered = sorted(taken)
+    say(
+        f"after another answer: {1000 * ordered[MORE // 2]:.0f} ms, of {MORE} the longest"
+        f" {1000 * ordered[-1]:.0f} ms (target 100); {page.answers:,} answers"
+    )
+
+
+def sources_of(project: Project, responses: np.ndarray) -> np.ndarray:
+    columns = int_columns(
+        Response.objects.filter(prompt__project=project), response=F("pk"), source=F("source")
+    )
+    table = np.zeros(int(columns["response"].max()) + 1, dtype=np.int64)
+    table[columns["response"]] = columns["source"]
+    return np.asarray(table[responses])
 
 
 def build(items: int) -> Project:
@@ -110,31 +164,11 @@ def build(items: int) -> Project:
         for statement in BUILD.split(";\n"):
             if statement.strip():
                 cursor.execute(statement.format(**numbers))
+        for statement in connection.ops.sequence_reset_sql(no_style(), [Assignment]):
+            cursor.execute(statement)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
     return project
-
-
-def compare(project: Project) -> None:
-    """α of the same judgements by both, from the arrays on."""
-    table = answer_table(project)
-    rows, said = judgements_of(table, measures_of(table)[0])
-    began = time.perf_counter()
-    counts = count_table(said)
-    one = krippendorff.compute(counts, counts.items[None])[0]
-    ours = time.perf_counter() - began
-    began = time.perf_counter()
-    measure(partial(krippendorff.compute, metric="nominal"), counts)
-    drawn = time.perf_counter() - began
-    # the package takes values by item, in a table of counts
-    units, place = np.unique(said.unit, return_inverse=True)
-    cells = np.zeros((len(units), len(said.scale)), dtype=np.int64)
-    np.add.at(cells, (place, said.value), 1)
-    began = time.perf_counter()
-    theirs = package.alpha(value_counts=cells, level_of_measurement="nominal")
-    seconds = time.perf_counter() - began
-    say(f"α alone: {ours:.3f} s, with 1,000 draws {drawn:.3f} s more; the package {seconds:.3f} s")
-    say(f"    {one:.9f} against {theirs:.9f}")
 
 
 def say(text: str) -> None:

@@ -232,7 +232,6 @@ def test_the_page_that_is_carried_on_is_the_page_made_anew(
 ) -> None:
     """Whatever happens between one look and the next."""
     monkeypatch.setattr(kept_answers, "SMALL", 0)
-    monkeypatch.setattr(kept_answers, "LOOK_BACK", 0)
     researcher = make_member(project, Membership.Role.RESEARCHER)
     everybody = [*people, researcher]
     for number in range(6):
