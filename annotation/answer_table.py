@@ -4,8 +4,8 @@ A million answers are as many rows of a few numbers, but mostly far fewer differ
 of these is fetched, and understood, once.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class Given:
 @dataclass(frozen=True)
 class AnswerTable:
     """Per answer (N,): item, annotator, when (seconds since 1970), guideline (0: none), and `said`,
-    its place in `given`, the different answers in different orders."""
+    its place in `given`, the different answers in different orders; and what else was asked for."""
 
     item: Ints
     annotator: Ints
@@ -60,6 +60,7 @@ class AnswerTable:
     guideline: Ints
     said: Ints
     given: list[Given]
+    more: Mapping[str, Ints] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -75,14 +76,18 @@ class AnswerTable:
         return rows, start[self.said[rows]] + inside
 
 
-def answer_table(project: Project) -> AnswerTable:
+def answer_table(
+    project: Project, *, left_out: Collection[str] = LEFT_OUT, **more: Expression | F
+) -> AnswerTable:
     """All answers of the project that count (`Annotation.objects.current`); those to gold and
-    retests left out."""
+    retests left out, unless other statuses of items are. `more` are further whole numbers of each
+    annotation."""
     revisions = Annotation.objects.filter(
         assignment__item__project=project, assignment__status=Assignment.Status.ANSWERED
     )
     columns = int_columns(
-        revisions.exclude(assignment__item__status__in=LEFT_OUT),
+        revisions.exclude(assignment__item__status__in=left_out),
+        **more,
         item=F("assignment__item"),
         annotator=F("assignment__annotator"),
         guideline=Coalesce("guideline", Value(0)),
@@ -98,7 +103,10 @@ def answer_table(project: Project) -> AnswerTable:
         columns = {name: column[counts] for name, column in columns.items()}
     _, first, said = np.unique(columns.pop("content"), return_index=True, return_inverse=True)
     examples = columns.pop("annotation")[first].tolist()
-    return AnswerTable(**columns, said=said.astype(np.int64), given=_given(project, examples))
+    asked_for = {name: columns.pop(name) for name in more}
+    return AnswerTable(
+        **columns, said=said.astype(np.int64), given=_given(project, examples), more=asked_for
+    )
 
 
 def _is_newest(assignment: Ints, annotation: Ints) -> NDArray[np.bool_]:
