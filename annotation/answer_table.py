@@ -4,8 +4,8 @@ A million answers are as many rows of a few numbers, but mostly far fewer differ
 of these is fetched, and understood, once.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -54,7 +54,7 @@ class Given:
 @dataclass(frozen=True)
 class AnswerTable:
     """Per answer (N,): item, annotator, when (seconds since 1970), guideline (0: none), and `said`,
-    its place in `given`, the different answers in different orders."""
+    its place in `given`, the different answers in different orders; and what else was asked for."""
 
     item: Ints
     annotator: Ints
@@ -62,6 +62,7 @@ class AnswerTable:
     guideline: Ints
     said: Ints
     given: list[Given]
+    more: Mapping[str, Ints] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -75,6 +76,7 @@ class AnswerTable:
             guideline=self.guideline[chosen],
             said=self.said[chosen],
             given=self.given,
+            more={name: column[chosen] for name, column in self.more.items()},
         )
 
     def replaced(self, rows: Ints, other: "AnswerTable") -> "AnswerTable":
@@ -105,16 +107,24 @@ class AnswerTable:
         return rows, start[self.said[rows]] + inside
 
 
-def answer_table(project: Project, items: Sequence[int] | None = None) -> AnswerTable:
+def answer_table(
+    project: Project,
+    items: Sequence[int] | None = None,
+    *,
+    left_out: Collection[str] = LEFT_OUT,
+    **more: Expression | F,
+) -> AnswerTable:
     """All answers of the project that count (`Annotation.objects.current`), or those to some of
-    its items, a few thousand at most; those to gold and retests left out."""
+    its items, a few thousand at most; those to gold and retests left out, unless other statuses of
+    items are. `more` are further whole numbers of each annotation."""
     revisions = Annotation.objects.filter(
         assignment__item__project=project, assignment__status=Assignment.Status.ANSWERED
     )
     if items is not None:
         revisions = revisions.filter(assignment__item__in=items)
     columns = int_columns(
-        revisions.exclude(assignment__item__status__in=LEFT_OUT),
+        revisions.exclude(assignment__item__status__in=left_out),
+        **more,
         item=F("assignment__item"),
         annotator=F("assignment__annotator"),
         guideline=Coalesce("guideline", Value(0)),
@@ -131,7 +141,10 @@ def answer_table(project: Project, items: Sequence[int] | None = None) -> Answer
     contents, said = distinct(columns.pop("content"))
     examples = np.zeros(len(contents), dtype=np.int64)
     examples[said] = columns.pop("annotation")  # any one of each
-    return AnswerTable(**columns, said=said, given=_given(project, examples.tolist()))
+    asked_for = {name: columns.pop(name) for name in more}
+    return AnswerTable(
+        **columns, said=said, given=_given(project, examples.tolist()), more=asked_for
+    )
 
 
 def _is_newest(assignment: Ints, annotation: Ints) -> NDArray[np.bool_]:

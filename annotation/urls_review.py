@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from annotation import views_agreement
+from annotation import views_agreement, views_annotators
 from annotation import views_review as views
 
 urlpatterns = [
@@ -13,6 +13,13 @@ urlpatterns = [
         views_agreement.leaderboard_csv,
         name="leaderboard_csv",
     ),
+    path("projects/<slug:slug>/annotators/", views_annotators.annotators, name="annotators"),
+    path(
+        "projects/<slug:slug>/annotators.csv",
+        views_annotators.annotators_csv,
+        name="annotators_csv",
+    ),
+    path("projects/<slug:slug>/annotators/<int:pk>/", views_annotators.annotator, name="annotator"),
     path("projects/<slug:slug>/bias/", views_agreement.bias, name="bias"),
     path("projects/<slug:slug>/bias.csv", views_agreement.bias_csv, name="bias_csv"),
     path(

@@ -283,6 +283,13 @@ projects/<slug:slug>/leaderboard/                              GET    302 403 40
 projects/<slug:slug>/leaderboard/                              else   302 405 405 405 405 405
 projects/<slug:slug>/leaderboard.csv                           GET    302 403 404 200 404 200
 projects/<slug:slug>/leaderboard.csv                           else   302 405 405 405 405 405
+projects/<slug:slug>/annotators/                               GET    302 403 404 200 404 200
+projects/<slug:slug>/annotators/                               else   302 405 405 405 405 405
+projects/<slug:slug>/annotators.csv                            GET    302 403 404 200 404 200
+projects/<slug:slug>/annotators.csv                            else   302 405 405 405 405 405
+projects/<slug:slug>/annotators/<int:pk>/                      GET    302 403 404 200 404 200
+projects/<slug:slug>/annotators/<int:pk>/                      POST   302 403 404 403 404 422
+projects/<slug:slug>/annotators/<int:pk>/                      else   302 405 405 405 405 405
 projects/<slug:slug>/bias/                                     GET    302 403 404 200 404 200
 projects/<slug:slug>/bias/                                     else   302 405 405 405 405 405
 projects/<slug:slug>/bias.csv                                  GET    302 403 404 200 404 200
@@ -353,6 +360,8 @@ projects/<slug:slug>/checkpoints/<slug:checkpoint>/download/   else   405 405 40
 projects/<slug:slug>/snapshots/                                GET    302 403 404 200 404 200
 projects/<slug:slug>/snapshots/                                POST   302 403 404 302 404 302
 projects/<slug:slug>/snapshots/                                else   405 405 405 405 405 405
+projects/<slug:slug>/annotators/<int:pk>/runs/                 GET    302 403 404 200 404 200
+projects/<slug:slug>/annotators/<int:pk>/runs/                 else   302 405 405 405 405 405
 projects/<slug:slug>/results/                                  GET    302 403 404 200 404 200
 projects/<slug:slug>/results/                                  else   405 405 405 405 405 405
 """
@@ -438,6 +447,7 @@ class World:
             "<str:key>": token.token_key,
             "members/<int:pk>": f"members/{member.pk}",
             "people/<int:pk>": f"people/{member.pk}",
+            "annotators/<int:pk>": f"annotators/{said.assignment.annotator_id}",
             "gold/new/<int:pk>": f"gold/new/{item.pk}",
             "gold/make/<int:pk>": f"gold/make/{item.pk}",
             "gold/<int:pk>": f"gold/{gold.pk}",

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from django.conf import settings
 
+from annotation.arrays import Ints
 from annotation.exports import rows
 from annotation.exports.merging import merging_of
 from annotation.exports.writer import one_moment
@@ -27,6 +29,7 @@ from training.engine.rundir import RunDir
 from training.models import Run, Snapshot
 
 SPLITS = ("train", "test")
+OPENING = b'{"annotations": '  # of a line of a snapshot
 
 
 class SnapshotAltered(RuntimeError):
@@ -104,6 +107,17 @@ def copy_snapshot(snapshot: Snapshot, run_dir: RunDir) -> None:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != manifest[f"{split}.jsonl"]["sha256"]:
             raise SnapshotAltered(f"Snapshot {snapshot.number} was altered: {split}.jsonl differs.")
+
+
+def annotations_of(snapshot: Snapshot, split: str) -> Ints:
+    """The keys of the answers that a split of a snapshot was made of; OSError where it is gone."""
+    keys: list[int] = []
+    with (snapshot.path / f"{split}.jsonl").open("rb") as file:
+        for line in file:
+            # keys are sorted, so this one comes first: the texts behind it need not be read
+            end = line.find(b"]") + 1
+            keys += json.loads(line[len(OPENING) : end] if line.startswith(OPENING) else b"[]")
+    return np.array(keys, dtype=np.int64)
 
 
 def write_prompts(run: Run, run_dir: RunDir, *, n: int, max_prompts: int) -> int:

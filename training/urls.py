@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from training import views
+from training import views, views_annotators
 
 app_name = "training"
 
@@ -25,4 +25,9 @@ urlpatterns = [
     path(f"{PROJECT}/checkpoints/<slug:checkpoint>/download/", views.download, name="download"),
     path(f"{PROJECT}/snapshots/", views.snapshots, name="snapshots"),
     path(f"{PROJECT}/results/", views.results, name="results"),
+    path(
+        f"{PROJECT}/annotators/<int:pk>/runs/",
+        views_annotators.annotator_runs,
+        name="annotator_runs",
+    ),
 ]

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from annotation.aggregation.intervals import Z_95
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
@@ -89,3 +91,22 @@ def fit(
         cost, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": STEPS}
     )
     return CrowdBT(found.x[:responses], np.asarray(expit(found.x[responses:])))
+
+
+def reliability_intervals(found: CrowdBT, first: Ints, second: Ints, annotators: Ints) -> Floats:
+    """95 % of what each η may be (K, 2), the strengths taken as known; on the scale of log odds,
+    by Fisher's information of the votes and the prior's curvature,
+
+        I_k = (η (1 - η))² Σ (2 b - 1)² / (c (1 - c)) + (a + b' - 2) η (1 - η)
+
+    b the chance that the first is better, c = η b + (1 - η)(1 - b), a and b' of the prior.
+    """
+    better = found.preferred(first, second)
+    eta = found.reliability
+    chance = eta[annotators] * better + (1 - eta[annotators]) * (1 - better)
+    votes = np.bincount(
+        annotators, (2 * better - 1) ** 2 / (chance * (1 - chance)), minlength=len(eta)
+    )
+    slope = eta * (1 - eta)
+    reach = Z_95 / np.sqrt(slope**2 * votes + (sum(PRIOR) - 2) * slope)
+    return np.stack([expit(logit(eta) - reach), expit(logit(eta) + reach)], axis=1)

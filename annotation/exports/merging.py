@@ -27,6 +27,7 @@ from annotation.models import Project
 from annotation.pair_votes import Floats, pair_key, votes_of
 from annotation.preferences import Preference
 from annotation.pseudonyms import pseudonym
+from annotation.services.weights import weights_of
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def merging_of(project: Project, filters: Mapping[str, Any]) -> Merging:
     leave, whichever items go into the dataset.
     """
     labels = filters.get("labels", "votes")
-    weights: dict[int, float] = {}
+    weights = weights_of(project)
     if labels not in MODELS:
         return Merging(labels, weights)
     table = _chosen(project, answer_table(project), filters)

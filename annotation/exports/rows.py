@@ -60,6 +60,12 @@ class JudgedItem:
             return None
         return None if self.verdicts[-1].kind == Verdict.Kind.UNDECIDED else self.verdicts[-1]
 
+    @property
+    def weighed(self) -> list[Annotation]:
+        """The answers that weigh anything."""
+        weights = self.merging.weights
+        return [a for a in self.answers if weights.get(a.assignment.annotator_id, 1.0) > 0]
+
     def merged_preferences(self) -> list[Preference]:
         """One preference a pair, as `merging` says."""
         task, count = TASK_TYPES[self.item.task_type], len(self.responses)
@@ -182,7 +188,7 @@ def group_of(judged: JudgedItem) -> dict[str, Any] | None:
         "messages": prompt.messages,
         "responses": [response_of(response) for response in judged.responses],
         "preferences": preference_rows(preferences),
-        "annotations": [annotation.pk for annotation in judged.answers],
+        "annotations": [annotation.pk for annotation in judged.weighed],
     }
 
 

@@ -47,11 +47,13 @@ from annotation.models.queue import (
 )
 from annotation.models.retests import Retest
 from annotation.models.review import AnswerComment, Verdict
+from annotation.models.weights import AnnotatorWeight
 
 __all__ = [
     "Acknowledgement",
     "MAX_CANDIDATES",
     "Annotation",
+    "AnnotatorWeight",
     "AnswerComment",
     "Assignment",
     "Candidate",

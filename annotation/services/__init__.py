@@ -84,6 +84,7 @@ from annotation.services.review import (
 )
 from annotation.services.training import reveal
 from annotation.services.turns import require_all_read, require_trained
+from annotation.services.weights import set_weight, weights_of
 
 __all__ = [
     "AnswerInvalid",
@@ -168,6 +169,7 @@ __all__ = [
     "set_flow_policy",
     "set_member_limits",
     "set_policy",
+    "set_weight",
     "settle_batches",
     "skip",
     "start_conversation",
@@ -177,4 +179,5 @@ __all__ = [
     "unread_guideline",
     "update_endpoint",
     "update_project",
+    "weights_of",
 ]

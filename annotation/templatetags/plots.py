@@ -1,9 +1,12 @@
 """Where a figure stands in a small plot."""
 
+from typing import Any
+
 from django import template
 
 from annotation.aggregation.win_rate import WinRate
 from annotation.agreement.measure import Agreement
+from annotation.queries_annotators import Week
 
 register = template.Library()
 
@@ -29,3 +32,17 @@ def _place(value: float) -> float:
 def tenth(share: WinRate) -> int:
     """0 … 10, for the colour of a cell."""
     return round(10 * (share.rate or 0.0))
+
+
+@register.filter
+def sparkline(weeks: list[Week]) -> dict[str, Any]:
+    """Shares by week in a drawing of 96 × 24: `points` of the line, and where it ends."""
+    first, last = weeks[0].number, weeks[-1].number
+    at = [
+        (
+            round(2 + 92 * (week.number - first) / max(last - first, 1), 1),
+            round(22 - 20 * week.agreed / week.n, 1),
+        )
+        for week in weeks
+    ]
+    return {"points": " ".join(f"{x},{y}" for x, y in at), "x": at[-1][0], "y": at[-1][1]}

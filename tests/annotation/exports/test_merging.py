@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from annotation import services
 from annotation.exports import rows
 from annotation.exports.merging import Merging, merging_of
-from annotation.models import Item, Project
+from annotation.models import Annotation, Item, Membership, Project
 from annotation.preferences import Preference
 from annotation.pseudonyms import pseudonym
 from tests.builders import make_annotation, make_item, make_member
@@ -92,6 +92,33 @@ def test_votes_are_weighed_by_whose_they_are_by_hand() -> None:
     assert (left.p, left.weight) == (0.0, 1.0)
     (most,) = Merging("majority", {7: 0.4}).merge(1, [(7, first), (8, second)])
     assert most.p == 0.0
+
+
+def test_a_weight_decides_in_votes_majority_and_models(
+    project: Project, people: list[User]
+) -> None:
+    researcher = make_member(project, Membership.Role.MANAGER)
+    item = judge(project, [(people[0], 2), (people[1], -2), (people[2], -2)])
+    alone = judge(project, [(people[1], -2)])
+    answers = {
+        a.assignment.annotator_id: a.pk
+        for a in Annotation.objects.all()
+        if a.assignment.item_id == item.pk
+    }
+    assert p_of(project)[item.pk] == pytest.approx(1 / 3)
+    for person in people[1:3]:
+        services.set_weight(project, person, 0.25, by=researcher)
+    assert p_of(project)[item.pk] == pytest.approx(1 / 1.5)
+    assert p_of(project, labels="majority")[item.pk] == 1.0
+    services.set_weight(project, people[1], 0.0, by=researcher)
+    (group,) = rows.groups(project)
+    assert group["annotations"] == [answers[people[0].pk], answers[people[2].pk]]
+    assert alone.pk not in p_of(project), "nobody whose answer weighs anything answered it"
+    facts = merging_of(project, {}).facts(project)
+    assert facts["annotators"][pseudonym(project, people[1].pk)] == {"weight": 0.0}
+    soft = p_of(project, labels="dawid_skene")
+    assert set(soft) == {item.pk}
+    assert soft[item.pk] > 0.5
 
 
 def test_filters_choose_answers_by_person_and_guideline(

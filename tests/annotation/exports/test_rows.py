@@ -180,7 +180,7 @@ def test_the_number_of_queries_does_not_grow_with_the_items(
     for _ in range(6):
         make_annotation(make_item(project))
     assert CHUNK >= 6
-    # items with prompts; places with responses and sources; assignments; annotations; flags;
-    # verdicts
-    with django_assert_num_queries(6):  # type: ignore[operator]
+    # weights; items with prompts; places with responses and sources; assignments; annotations;
+    # flags; verdicts
+    with django_assert_num_queries(7):  # type: ignore[operator]
         assert len(list(groups(project))) == 6
