@@ -1,32 +1,33 @@
 """Several people's labels of single responses, merged to one label a response by majority.
 
-p = max(g, n - g) / n   where g of n people called the response good
+g = Σ of the weights of those who called the response good, n = Σ of all weights
+p = max(g, n - g) / n
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class MergedLabel:
-    """What the majority says of a response; `is_good` is None where the votes are split evenly."""
+    """What the majority says of a response; `is_good` is None where it is split evenly."""
 
     response: int
     is_good: bool | None
     p: float
-    votes: int
+    weight: float
 
 
-def merge_labels(labels: Iterable[tuple[int, bool]]) -> list[MergedLabel]:
-    """One label per response from (canonical index, is good), in order of the index."""
-    good, votes = Counter[int](), Counter[int]()
-    for response, is_good in labels:
-        votes[response] += 1
-        good[response] += is_good
+def merge_labels(labels: Iterable[tuple[int, bool, float]]) -> list[MergedLabel]:
+    """One label per response from (canonical index, is good, weight), in order of the index;
+    labels of weight 0 are left out."""
+    weights: defaultdict[int, list[float]] = defaultdict(lambda: [0.0, 0.0])  # bad, good
+    for response, is_good, weight in labels:
+        if weight > 0:
+            weights[response][is_good] += weight
     merged = []
-    for response in sorted(votes):
-        n, g = votes[response], good[response]
-        majority = None if 2 * g == n else 2 * g > n
-        merged.append(MergedLabel(response, majority, max(g, n - g) / n, n))
+    for response, (bad, good) in sorted(weights.items()):
+        majority = None if abs(good - bad) < 1e-9 else good > bad
+        merged.append(MergedLabel(response, majority, max(good, bad) / (good + bad), good + bad))
     return merged

@@ -56,12 +56,16 @@ class Merging:
     weights: Mapping[int, float] = field(default_factory=dict)
     modelled: Modelled | None = None
 
+    def weight(self, annotator: int) -> float:
+        """How much each vote of this person counts."""
+        return self.weights.get(annotator, 1.0)
+
     def merge(
         self, item: int, answers: Sequence[tuple[int, Sequence[Preference]]]
     ) -> list[Preference]:
         """One preference a pair out of (annotator, what they prefer) of each answer."""
         merged = merge_votes(
-            replace(each, weight=each.weight * self.weights.get(annotator, 1.0))
+            replace(each, weight=each.weight * self.weight(annotator))
             for annotator, preferences in answers
             for each in preferences
         )

@@ -63,8 +63,8 @@ class JudgedItem:
     @property
     def weighed(self) -> list[Annotation]:
         """The answers that weigh anything."""
-        weights = self.merging.weights
-        return [a for a in self.answers if weights.get(a.assignment.annotator_id, 1.0) > 0]
+        weight = self.merging.weight
+        return [each for each in self.answers if weight(each.assignment.annotator_id) > 0]
 
     def merged_preferences(self) -> list[Preference]:
         """One preference a pair, as `merging` says."""
@@ -80,9 +80,12 @@ class JudgedItem:
         task, count = TASK_TYPES[self.item.task_type], len(self.responses)
         if (verdict := self.verdict) is not None:
             said = task.unpaired(verdict.answer, count) if verdict.answer else []
-        else:
-            said = [label for answer in self.answers for label in self.unpaired_of(answer)]
-        return merge_labels((label.response, label.is_good) for label in said)
+            return merge_labels((label.response, label.is_good, 1.0) for label in said)
+        return merge_labels(
+            (label.response, label.is_good, self.merging.weight(answer.assignment.annotator_id))
+            for answer in self.answers
+            for label in self.unpaired_of(answer)
+        )
 
     def agrees(self, share: float) -> bool:
         """Whether on every pair at least this share of the answers says the same."""

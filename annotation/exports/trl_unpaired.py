@@ -28,7 +28,7 @@ SCHEMA = pa.schema(
         ("conversation_root", pa.string()),
         ("source", pa.string()),
         ("p", pa.float64()),  # share of the votes for `label`, above one half
-        ("weight", pa.float64()),  # number of votes
+        ("weight", pa.float64()),  # of the votes together
     ]
 )
 
@@ -58,5 +58,5 @@ def rows(judged_items: Iterable[JudgedItem], counts: Counter[str]) -> Iterator[d
                 "conversation_root": prompt.conversation_root,
                 "source": response.source.slug,
                 "p": merged.p,
-                "weight": float(merged.votes),
+                "weight": merged.weight,
             }
