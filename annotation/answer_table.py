@@ -23,7 +23,7 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Greatest
 from numpy.typing import NDArray
 
 from annotation.arrays import Ints, int_columns
@@ -33,6 +33,7 @@ from annotation.task_types import Answer
 # Gold measures people, a retest is a copy for one of them: neither says anything of the project.
 LEFT_OUT = (Item.Status.GOLD, Item.Status.RETEST)
 ASKED_AT_ONCE = 10_000  # keys in one query: SQLite takes 32,766 at most
+UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,15 @@ class Given:
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """Per answer (N,): item, annotator, when (seconds since 1970), guideline (0: none), and `said`,
-    its place in `given`, the different answers in different orders."""
+    """Per answer (N,): item, annotator, when (seconds since 1970), guideline (0: none), `spent`,
+    focused milliseconds (UNKNOWN: nobody measured), and `said`, its place in `given`, the different
+    answers in different orders."""
 
     item: Ints
     annotator: Ints
     created: Ints
     guideline: Ints
+    spent: Ints
     said: Ints
     given: list[Given]
 
@@ -87,6 +90,7 @@ def answer_table(project: Project) -> AnswerTable:
         annotator=F("assignment__annotator"),
         guideline=Coalesce("guideline", Value(0)),
         created=_seconds(),
+        spent=_spent(),
         content=_content(),
         assignment=F("assignment"),
         # later revisions have higher keys; one that withdraws has it with a minus
@@ -116,6 +120,12 @@ def _seconds() -> Expression:
     if connection.vendor == "postgresql":
         return Func(Value("epoch"), F("created"), function="date_part")
     return Func(Value("%s"), F("created"), function="strftime", output_field=IntegerField())
+
+
+def _spent() -> Expression:
+    """Of the whole turn: who changes an answer has read before."""
+    whole = Greatest("seconds", "assignment__active_seconds")
+    return Case(When(seconds=None, then=Value(float(UNKNOWN))), default=whole * 1000.0)
 
 
 def _content() -> Expression:

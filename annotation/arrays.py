@@ -20,8 +20,9 @@ Columns = dict[str, Ints]
 
 CHUNK = 10_000
 # Joins of a whole project fit into this, where PostgreSQL's default would write them to the disk;
-# compiling the query takes as long as it saves.
-ROOM = "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"
+# compiling the query takes as long as it saves. A few numbers a row cost little to hand over, so
+# what can be joined by several processes is.
+ROOM = "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL parallel_tuple_cost = 0.001"
 
 # An array as PostgreSQL sends it: its dimensions, then each value with its length, big-endian.
 INT8_ARRAY = 1016

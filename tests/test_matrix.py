@@ -285,8 +285,8 @@ projects/<slug:slug>/leaderboard.csv                           GET    302 403 40
 projects/<slug:slug>/leaderboard.csv                           else   302 405 405 405 405 405
 projects/<slug:slug>/bias/                                     GET    302 403 404 200 404 200
 projects/<slug:slug>/bias/                                     else   302 405 405 405 405 405
-projects/<slug:slug>/bias.csv                                  GET    302 403 404 200 404 200
-projects/<slug:slug>/bias.csv                                  else   302 405 405 405 405 405
+projects/<slug:slug>/bias/<slug:table>.csv                     GET    302 403 404 200 404 200
+projects/<slug:slug>/bias/<slug:table>.csv                     else   302 405 405 405 405 405
 projects/<slug:slug>/agreement/<slug:table>.csv                GET    302 403 404 200 404 200
 projects/<slug:slug>/agreement/<slug:table>.csv                else   302 405 405 405 405 405
 projects/<slug:slug>/exports/                                  GET    302 403 404 200 404 200
@@ -433,6 +433,7 @@ class World:
             "batches/<int:pk>": f"batches/{together.pk}",
             "<uuid:key>": turn.key,
             "<slug:algorithm>": "dpo",
+            "bias/<slug:table>": "bias/speed",
             "<slug:table>": "categories",
             "<slug:checkpoint>": checkpoint.slug,
             "<str:key>": token.token_key,
