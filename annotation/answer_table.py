@@ -5,7 +5,7 @@ of these is fetched, and understood, once.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +24,7 @@ from django.db.models import (
     When,
     Window,
 )
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Greatest
 from numpy.typing import NDArray
 
 from annotation.arrays import Ints, int_columns
@@ -35,6 +35,7 @@ from annotation.task_types import Answer
 # Gold measures people, a retest is a copy for one of them: neither says anything of the project.
 LEFT_OUT = (Item.Status.GOLD, Item.Status.RETEST)
 ASKED_AT_ONCE = 10_000  # keys in one query: SQLite takes 32,766 at most
+UNKNOWN = -1
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,17 @@ class Given:
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """Per answer (N,): item, annotator, when (seconds since 1970), guideline (0: none), and `said`,
-    its place in `given`, the different answers in different orders; and what else was asked for."""
+    """Per answer (N,): item, annotator, when (seconds since 1970), guideline (0: none), `spent`,
+    focused milliseconds (UNKNOWN: nobody measured), and `said`, its place in `given`, the different
+    answers in different orders."""
 
     item: Ints
     annotator: Ints
     created: Ints
     guideline: Ints
+    spent: Ints
     said: Ints
     given: list[Given]
-    more: Mapping[str, Ints] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.item)
@@ -74,9 +76,9 @@ class AnswerTable:
             annotator=self.annotator[chosen],
             created=self.created[chosen],
             guideline=self.guideline[chosen],
+            spent=self.spent[chosen],
             said=self.said[chosen],
             given=self.given,
-            more={name: column[chosen] for name, column in self.more.items()},
         )
 
     def replaced(self, rows: Ints, other: "AnswerTable") -> "AnswerTable":
@@ -92,6 +94,7 @@ class AnswerTable:
             annotator=joined(self.annotator, other.annotator),
             created=joined(self.created, other.created),
             guideline=joined(self.guideline, other.guideline),
+            spent=joined(self.spent, other.spent),
             said=joined(self.said, other.said + len(self.given)),
             given=[*self.given, *other.given],
         )
@@ -112,11 +115,10 @@ def answer_table(
     items: Sequence[int] | None = None,
     *,
     left_out: Collection[str] = LEFT_OUT,
-    **more: Expression | F,
 ) -> AnswerTable:
     """All answers of the project that count (`Annotation.objects.current`), or those to some of
     its items, a few thousand at most; those to gold and retests left out, unless other statuses of
-    items are. `more` are further whole numbers of each annotation."""
+    items are."""
     revisions = Annotation.objects.filter(
         assignment__item__project=project, assignment__status=Assignment.Status.ANSWERED
     )
@@ -124,11 +126,11 @@ def answer_table(
         revisions = revisions.filter(assignment__item__in=items)
     columns = int_columns(
         revisions.exclude(assignment__item__status__in=left_out),
-        **more,
         item=F("assignment__item"),
         annotator=F("assignment__annotator"),
         guideline=Coalesce("guideline", Value(0)),
         created=_seconds(),
+        spent=_spent(),
         content=_content(),
         assignment=F("assignment"),
         # later revisions have higher keys; one that withdraws has it with a minus
@@ -141,10 +143,7 @@ def answer_table(
     contents, said = distinct(columns.pop("content"))
     examples = np.zeros(len(contents), dtype=np.int64)
     examples[said] = columns.pop("annotation")  # any one of each
-    asked_for = {name: columns.pop(name) for name in more}
-    return AnswerTable(
-        **columns, said=said, given=_given(project, examples.tolist()), more=asked_for
-    )
+    return AnswerTable(**columns, said=said, given=_given(project, examples.tolist()))
 
 
 def _is_newest(assignment: Ints, annotation: Ints) -> NDArray[np.bool_]:
@@ -163,6 +162,12 @@ def _seconds() -> Expression:
     if connection.vendor == "postgresql":
         return Func(Value("epoch"), F("created"), function="date_part")
     return Func(Value("%s"), F("created"), function="strftime", output_field=IntegerField())
+
+
+def _spent() -> Expression:
+    """Of the whole turn: who changes an answer has read before."""
+    whole = Greatest("seconds", "assignment__active_seconds")
+    return Case(When(seconds=None, then=Value(float(UNKNOWN))), default=whole * 1000.0)
 
 
 def _content() -> Expression:

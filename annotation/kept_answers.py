@@ -129,7 +129,8 @@ def _by_item(table: AnswerTable, rows: Ints) -> dict[int, dict[int, tuple[object
     """What each person said of each item, out of these rows."""
     said: dict[int, dict[int, tuple[object, ...]]] = {}
     for row in rows.tolist():
-        answer = (int(table.created[row]), int(table.guideline[row]), table.given[table.said[row]])
+        numbers = (int(table.created[row]), int(table.guideline[row]), int(table.spent[row]))
+        answer = (*numbers, table.given[table.said[row]])
         said.setdefault(int(table.item[row]), {})[int(table.annotator[row])] = answer
     return said
 

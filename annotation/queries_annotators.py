@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from annotation.aggregation import crowd_bt
 from annotation.aggregation.gold import GoldAgreement
 from annotation.agreement.people import WithTheRest, person_sums, with_the_rest
-from annotation.bias.position import holm
+from annotation.bias.shares import holm
 from annotation.csv_text import Row, written
 from annotation.models import Annotation, Membership, Pause, Project
 from annotation.queries_votes import Material, material
@@ -171,7 +171,7 @@ def _most_to_look_at(line: AnnotatorLine) -> tuple[bool, float, float, str]:
 
 def _findings(project: Project, found: Material, learned: Crowd | None) -> list[Finding]:
     people, who = len(found.people), found.who[found.row]
-    seconds = found.table.more["milliseconds"] / 1000
+    seconds = np.maximum(found.table.spent, 0) / 1000  # UNKNOWN is below 0
     listed = [
         *fixed_place.findings(who, found.button, people),
         *too_fast.findings(found.who, found.words, seconds, people),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from django.db.models import F
-from django.db.models.functions import Coalesce, Length
+from django.db.models.functions import Length
 from numpy.typing import NDArray
 
 from annotation.aggregation.gold import GoldAgreement
@@ -51,11 +51,7 @@ class Material:
 
 def material(project: Project) -> Material:
     """All answers that count, hidden gold with them; training and retired gold left out."""
-    table = answer_table(
-        project,
-        left_out=[Item.Status.RETEST],
-        milliseconds=Coalesce(F("seconds"), 0.0) * 1000,
-    )
+    table = answer_table(project, left_out=[Item.Status.RETEST])
     golds = {gold.item_id: gold for gold in Gold.objects.filter(item__project=project)}
     in_force = {
         item: gold

@@ -21,7 +21,7 @@ urlpatterns = [
     ),
     path("projects/<slug:slug>/annotators/<int:pk>/", views_annotators.annotator, name="annotator"),
     path("projects/<slug:slug>/bias/", views_agreement.bias, name="bias"),
-    path("projects/<slug:slug>/bias.csv", views_agreement.bias_csv, name="bias_csv"),
+    path("projects/<slug:slug>/bias/<slug:table>.csv", views_agreement.bias_csv, name="bias_csv"),
     path(
         "projects/<slug:slug>/agreement/<slug:table>.csv",
         views_agreement.agreement_csv,

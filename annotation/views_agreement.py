@@ -45,19 +45,19 @@ def bias(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @never_cache
 @require_safe
-def bias_csv(request: HttpRequest, slug: str) -> HttpResponse:
-    """The figures of the page as a file."""
+def bias_csv(request: HttpRequest, slug: str, table: str) -> HttpResponse:
+    """One table of the page as a file, with everybody in it."""
     project = find_project(slug, request.user, "research")
-    return csv_file(f"{project.slug}_bias.csv", queries_bias.csv_of(project))
+    return csv_file(f"{project.slug}_bias_{table}.csv", queries_bias.csv_of(project, table))
 
 
 @login_required
 @never_cache
 @require_safe
 def leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
-    """Which sources people prefer, all against all."""
+    """Which sources people prefer, all against all; with `?style=alike`, as if all wrote alike."""
     project = find_project(slug, request.user, "research")
-    page = queries_leaderboard.leaderboard_page(project)
+    page = queries_leaderboard.leaderboard_page(project, request.GET.get("style") == "alike")
     context = {"project": project, "section": "results", "page": page}
     return render(request, "annotation/leaderboard.html", context)
 
@@ -66,6 +66,8 @@ def leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
 @never_cache
 @require_safe
 def leaderboard_csv(request: HttpRequest, slug: str) -> HttpResponse:
-    """The standings as a file."""
+    """The standings as a file, `?style=alike` as on the page."""
     project = find_project(slug, request.user, "research")
-    return csv_file(f"{project.slug}_leaderboard.csv", queries_leaderboard.csv_of(project))
+    is_alike = request.GET.get("style") == "alike"
+    name = f"{project.slug}_leaderboard{'_alike' if is_alike else ''}.csv"
+    return csv_file(name, queries_leaderboard.csv_of(project, is_alike))

@@ -19,19 +19,16 @@ import django
 
 django.setup()
 
-import numpy as np  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.core.management.color import no_style  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
-from django.db.models import F  # noqa: E402
 
 from annotation import kept_answers, services  # noqa: E402
 from annotation.agreement_state import judgements_of, measures_of  # noqa: E402
 from annotation.answer_table import answer_table  # noqa: E402
-from annotation.arrays import int_columns  # noqa: E402
-from annotation.models import Assignment, Item, Project, Response  # noqa: E402
-from annotation.pair_votes import pairs_of, responses_at  # noqa: E402
+from annotation.comparisons import comparisons  # noqa: E402
+from annotation.models import Assignment, Item, Project  # noqa: E402
 from annotation.queries_agreement import agreement_page  # noqa: E402
 from annotation.queries_leaderboard import leaderboard_page  # noqa: E402
 from benchmarks.agreement_rivals import compare  # noqa: E402
@@ -99,10 +96,7 @@ def main() -> None:
     say(f"peak memory so far {gib:.2f} GiB (target 1)")
     table = answer_table(project)
     _, said = judgements_of(table, measures_of(table)[0])
-    pairs = pairs_of(table)
-    item, place = np.tile(pairs.item, 2), np.concatenate([pairs.a, pairs.b])
-    source = sources_of(project, responses_at(project, item, place))
-    compare(said, pairs, source.reshape(2, -1).T)
+    compare(said, comparisons(project, table))
 
 
 def from_cold(look: Callable[[], Any]) -> tuple[Any, float]:
@@ -135,15 +129,6 @@ def carry_on(project: Project) -> None:
         f"after another answer: {1000 * ordered[MORE // 2]:.0f} ms, of {MORE} the longest"
         f" {1000 * ordered[-1]:.0f} ms (target 100); {page.answers:,} answers"
     )
-
-
-def sources_of(project: Project, responses: np.ndarray) -> np.ndarray:
-    columns = int_columns(
-        Response.objects.filter(prompt__project=project), response=F("pk"), source=F("source")
-    )
-    table = np.zeros(int(columns["response"].max()) + 1, dtype=np.int64)
-    table[columns["response"]] = columns["source"]
-    return np.asarray(table[responses])
 
 
 def build(items: int) -> Project:

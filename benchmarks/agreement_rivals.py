@@ -20,32 +20,36 @@ from statsmodels.stats.inter_rater import fleiss_kappa
 from annotation.aggregation import bradley_terry, dawid_skene
 from annotation.agreement import fleiss, krippendorff
 from annotation.agreement.measure import measure
+from annotation.agreement.tables import CountTable
 from annotation.agreement.units import Judgements, count_table
-from annotation.pair_votes import Pairs
+from annotation.comparisons import Comparisons
 
 STEPS = 20  # of EM, of both sides, whatever they would do to converge
 
 
-def compare(said: Judgements, pairs: Pairs, source: np.ndarray) -> None:
-    """Print a line for each; `source` (J, 2) are the sources of each pair's two responses."""
+def compare(said: Judgements, compared: Comparisons) -> None:
+    """Print a line for each."""
     everything = np.ones(len(said), dtype=np.bool_)
-    counts, taken = timed(lambda: count_table(said.where(everything)))  # nothing known of it yet
     cells = said.cells()
-    print(f"the count table of {len(said):,} judgements: {taken:.3f} s", flush=True)
     alpha = partial(krippendorff.compute, metric="nominal")
+
+    def table() -> CountTable:
+        return count_table(said.where(everything))  # of which nothing is known yet
+
+    counts = table()
     line(
-        "Krippendorff’s α, krippendorff",
-        lambda: float(alpha(counts, counts.items[None])[0]),
+        "Krippendorff’s α with its count table, krippendorff",
+        lambda: float(alpha(table(), counts.items[None])[0]),
         lambda: krippendorff_package.alpha(value_counts=cells, level_of_measurement="nominal"),
     )
     _, taken = timed(lambda: measure(alpha, counts))
-    print(f"    with the interval of 1,000 bootstrap draws {taken:.3f} s; theirs has none")
+    print(f"    its interval of 1,000 bootstrap draws {taken:.3f} s; theirs has none")
     line(
-        "Fleiss’ κ, statsmodels",
-        lambda: float(fleiss.compute(counts, counts.items[None])[0]),
+        "Fleiss’ κ with its count table, statsmodels",
+        lambda: float(fleiss.compute(table(), counts.items[None])[0]),
         lambda: fleiss_kappa(cells),
     )
-    wins = wins_of(pairs, source)
+    wins = wins_of(compared)
     line(
         f"Bradley–Terry of {len(wins)} sources, choix",
         lambda: spread(bradley_terry.fit(wins).values),
@@ -54,14 +58,15 @@ def compare(said: Judgements, pairs: Pairs, source: np.ndarray) -> None:
     _compare_dawid_skene(said)
 
 
-def wins_of(pairs: Pairs, source: np.ndarray) -> np.ndarray:
+def wins_of(compared: Comparisons) -> np.ndarray:
     """How often each source was preferred to each other one, ties as halves."""
-    names, place = np.unique(source, return_inverse=True)
-    first, second = place.reshape(source.shape).T
+    both = np.concatenate([compared.first_source, compared.second_source])
+    names, place = np.unique(both, return_inverse=True)
+    first, second = np.split(place, 2)
     told = first != second
     wins = np.zeros((len(names), len(names)))
-    np.add.at(wins, (first[told], second[told]), pairs.p[told])
-    np.add.at(wins, (second[told], first[told]), 1 - pairs.p[told])
+    np.add.at(wins, (first[told], second[told]), compared.won[told])
+    np.add.at(wins, (second[told], first[told]), (compared.count - compared.won)[told])
     return wins
 
 

@@ -292,8 +292,8 @@ projects/<slug:slug>/annotators/<int:pk>/                      POST   302 403 40
 projects/<slug:slug>/annotators/<int:pk>/                      else   302 405 405 405 405 405
 projects/<slug:slug>/bias/                                     GET    302 403 404 200 404 200
 projects/<slug:slug>/bias/                                     else   302 405 405 405 405 405
-projects/<slug:slug>/bias.csv                                  GET    302 403 404 200 404 200
-projects/<slug:slug>/bias.csv                                  else   302 405 405 405 405 405
+projects/<slug:slug>/bias/<slug:table>.csv                     GET    302 403 404 200 404 200
+projects/<slug:slug>/bias/<slug:table>.csv                     else   302 405 405 405 405 405
 projects/<slug:slug>/agreement/<slug:table>.csv                GET    302 403 404 200 404 200
 projects/<slug:slug>/agreement/<slug:table>.csv                else   302 405 405 405 405 405
 projects/<slug:slug>/exports/                                  GET    302 403 404 200 404 200
@@ -442,6 +442,7 @@ class World:
             "batches/<int:pk>": f"batches/{together.pk}",
             "<uuid:key>": turn.key,
             "<slug:algorithm>": "dpo",
+            "bias/<slug:table>": "bias/speed",
             "<slug:table>": "categories",
             "<slug:checkpoint>": checkpoint.slug,
             "<str:key>": token.token_key,

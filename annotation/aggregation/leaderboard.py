@@ -21,15 +21,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 
-from annotation.aggregation import bradley_terry
+from annotation.aggregation import bradley_terry, controlled
 from annotation.aggregation.bradley_terry import Floats, NotConnected
+from annotation.aggregation.controlled import WEAK_PRIOR, Compared
 from annotation.aggregation.intervals import Z_95
 
 Ints = NDArray[np.int64]
 
 DRAWS = 1000
 BOUNDS = (0.025, 0.975)
-WEAK_PRIOR = 0.1  # precision of a strength, where some never won or never lost
 
 
 @dataclass(frozen=True)
@@ -55,42 +55,72 @@ class Leaderboard:
     has_prior: bool  # some never won or never lost, so a weak prior bounds their strengths
 
 
-def leaderboard(item: Ints, first: Ints, second: Ints, won: Floats, seed: int = 0) -> Leaderboard:
-    """Of comparisons (N,): of which item, which two sources, how far the first won (1, ½ or 0)."""
+def leaderboard(
+    item: Ints,
+    first: Ints,
+    second: Ints,
+    won: Floats,
+    count: Floats | None = None,
+    style: Floats | None = None,
+    seed: int = 0,
+) -> Leaderboard:
+    """Of comparisons (J,): of which item, which two sources, how far the first won (1, ½ or 0).
+
+    With `count` a row stands for so many of them, of which the first won `won`. With `style` (J, K)
+    as if it were nothing; NotTold is raised where the sources differ in nothing else.
+    """
     sources, places = np.unique(np.concatenate([first, second]), return_inverse=True)
     size = len(sources)
     if size < 2:
         return Leaderboard([], sources.tolist(), np.zeros((size, size)), has_prior=False)
+    count = np.ones(len(won)) if count is None else count
     a, b = places[: len(first)], places[len(first) :]
-    wins = np.zeros((size, size))
-    np.add.at(wins, (a, b), won)
-    np.add.at(wins, (b, a), 1 - won)
+    wins = _table(a, b, won, size) + _table(b, a, count - won, size)
     try:
         found, has_prior = bradley_terry.fit(wins), False
     except NotConnected:
         found, has_prior = bradley_terry.fit(wins, prior=WEAK_PRIOR), True
-    covariance = _robust(item, a, b, won - expit(found.values[a] - found.values[b]), found)
+    if style is None:
+        residual = won - count * expit(found.values[a] - found.values[b])
+        values, covariance = found.values, _robust(item, a, b, residual, found)
+    else:
+        said = Compared(item, a, b, count, won, style, size)
+        alike = controlled.fit_bounded(said)
+        values, covariance = alike.strengths, alike.covariance[:size, :size]
+    standings = _standings(sources, values, covariance, wins, seed)
+    return Leaderboard(standings, sources.tolist(), wins, has_prior)
+
+
+def _table(row: Ints, column: Ints, values: Floats, size: int) -> Floats:
+    """Their sums by row and column (S, S)."""
+    flat = np.bincount(row * size + column, values, minlength=size * size)
+    return np.asarray(flat.reshape(size, size))
+
+
+def _standings(
+    sources: Ints, values: Floats, covariance: Floats, wins: Floats, seed: int
+) -> list[Standing]:
+    """The best first."""
     error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    low, high = found.values - Z_95 * error, found.values + Z_95 * error
+    low, high = values - Z_95 * error, values + Z_95 * error
     drawn = np.random.default_rng(seed).multivariate_normal(
-        found.values, covariance, size=DRAWS, method="eigh"
+        values, covariance, size=DRAWS, method="eigh"
     )
     bounds = np.quantile(_against_field(drawn), BOUNDS, axis=0)
-    field = _against_field(found.values[None])[0]
+    field = _against_field(values[None])[0]
     met = wins.sum(axis=1) + wins.sum(axis=0)
-    standings = [
+    return [
         Standing(
             source=int(sources[i]),
             rank=1 + int((low > high[i]).sum()),
-            strength=float(found.values[i]),
+            strength=float(values[i]),
             interval=(float(low[i]), float(high[i])),
             field=float(field[i]),
             field_interval=(float(bounds[0, i]), float(bounds[1, i])),
             comparisons=round(float(met[i])),
         )
-        for i in np.argsort(-found.values, kind="stable").tolist()
+        for i in np.argsort(-values, kind="stable").tolist()
     ]
-    return Leaderboard(standings, sources.tolist(), wins, has_prior)
 
 
 def _robust(

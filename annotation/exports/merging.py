@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 from django.utils.dateparse import parse_datetime
 
-from annotation.aggregation.soft_labels import MODELS
+from annotation.aggregation.soft_labels import EQUAL, FIRST, MODELS, SECOND, PairVotes
 from annotation.aggregation.votes import majority_of, merge_votes
 from annotation.answer_table import AnswerTable, answer_table
 from annotation.arrays import Ints
+from annotation.comparisons import Floats, comparisons, pair_key
+from annotation.distinct import distinct
 from annotation.models import Project
-from annotation.pair_votes import Floats, pair_key, votes_of
 from annotation.preferences import Preference
 from annotation.pseudonyms import pseudonym
 from annotation.services.weights import weights_of
@@ -97,12 +98,24 @@ def merging_of(project: Project, filters: Mapping[str, Any]) -> Merging:
     if labels not in MODELS:
         return Merging(labels, weights)
     table = _chosen(project, answer_table(project), filters)
-    key, people, votes = votes_of(project, table, weights)
-    if not len(key):
+    said = comparisons(project, table)
+    if not len(said):
         return Merging(labels, weights)
+    people, voter = distinct(table.annotator[said.row])
+    responses = distinct(np.concatenate([said.first, said.second]))[1]
+    first, second = np.split(responses, 2)
+    of_person = np.array([weights.get(each, 1.0) for each in people.tolist()])
+    votes = PairVotes(
+        pair=said.pair,
+        voter=voter,
+        label=np.select([said.said > 0.5, said.said < 0.5], [FIRST, SECOND], EQUAL),
+        weight=of_person[voter],
+        first=first,
+        second=second,
+    )
     found = MODELS[labels](votes)
     reliability = dict(zip(people.tolist(), found.reliability.tolist(), strict=True))
-    return Merging(labels, weights, Modelled(key, found.p, found.strength, reliability))
+    return Merging(labels, weights, Modelled(said.key, found.p, found.strength, reliability))
 
 
 def _chosen(project: Project, table: AnswerTable, filters: Mapping[str, Any]) -> AnswerTable:

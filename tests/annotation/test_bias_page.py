@@ -30,8 +30,8 @@ def test_places_are_counted_whatever_the_canonical_order(project: Project) -> No
     prefer(project, ann, 1, times=1)
     prefer(project, ben, 1, times=2)
     page = bias_page(project)
-    assert (page.position.first, page.position.n) == (3, 6)
-    found = {each.name: (each.position.first, each.position.n) for each in page.people}
+    assert (page.position.k, page.position.n) == (3, 6)
+    found = {each.name: (each.share.k, each.share.n) for each in page.people}
     assert found == {"ann": (3, 4), "ben": (0, 2)}
     assert page.sentence == "Nothing shows that the place on the screen decides."
 
@@ -42,7 +42,7 @@ def test_who_always_takes_the_first_is_named(project: Project) -> None:
     prefer(project, ben, 0, times=4)
     prefer(project, ben, 1, times=6)
     page = bias_page(project)
-    assert [each.name for each in page.people if each.position.is_found()] == ["ann"]
+    assert [each.name for each in page.people if each.share.is_found()] == ["ann"]
     assert page.people[0].name == "ann"
     assert "it does to ann" in page.sentence
 
@@ -72,7 +72,7 @@ def test_of_a_ranking_each_pair_counts() -> None:
     answer = {"groups": [[place] for place in turn.display_order]}
     services.submit_answer(turn, answer=answer, submit_key="k")
     page = bias_page(project)
-    assert (page.position.first, page.position.n) == (3, 3)
+    assert (page.position.k, page.position.n) == (3, 3)
 
 
 def test_the_page_and_its_file(project: Project, client: Client) -> None:
@@ -83,7 +83,7 @@ def test_the_page_and_its_file(project: Project, client: Client) -> None:
     assert "100 % prefer the response shown first" in " ".join(
         shown.replace("</strong>", "").replace('<span class="muted">', "").split()
     ).replace("\u00a0", " ")
-    sent = client.get(f"/projects/{project.slug}/bias.csv").content.decode()
+    sent = client.get(f"/projects/{project.slug}/bias/position.csv").content.decode()
     rows = list(csv.DictReader(StringIO(sent)))
     assert [(row["person"], row["first_preferred"], row["pairs"]) for row in rows] == [
         ("(all)", "2", "2"),

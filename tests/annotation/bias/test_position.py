@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
-from annotation.bias.position import by_person, holm, overall
+from annotation.bias.position import by_person, overall
+from annotation.bias.shares import holm
 
 
 def test_everybody_together_by_hand() -> None:
     """60 of 100: p 0.0569, Wilson 0.502 to 0.691 (z 1.96)."""
-    found = overall({1: (40, 20), 2: (20, 20)})
-    assert (found.first, found.n, found.share) == (60, 100, 0.6)
+    found = overall({1: (40, 60), 2: (20, 40)})
+    assert (found.k, found.n, found.share) == (60, 100, 0.6)
     assert found.p == pytest.approx(0.0569, abs=5e-5)
     assert found.interval == pytest.approx((0.5020, 0.6906), abs=5e-5)
     assert not found.is_found()
@@ -24,8 +25,8 @@ def test_holms_correction_by_hand() -> None:
 
 def test_who_always_takes_the_first_is_found_among_many() -> None:
     rng = np.random.default_rng(0)
-    counts = {n: (int(first), 30 - int(first)) for n, first in enumerate(rng.binomial(30, 0.5, 99))}
-    found = by_person(counts | {99: (29, 1)})
+    counts = {n: (int(first), 30) for n, first in enumerate(rng.binomial(30, 0.5, 99))}
+    found = by_person(counts | {99: (29, 30)})
     assert [n for n, each in found.items() if each.is_found()] == [99]
 
 
@@ -35,7 +36,7 @@ def test_without_a_bias_it_is_found_in_one_crowd_of_twenty_at_most() -> None:
     wrong = sum(
         any(
             each.is_found()
-            for each in by_person({n: (int(k), 40 - int(k)) for n, k in enumerate(c)}).values()
+            for each in by_person({n: (int(k), 40) for n, k in enumerate(c)}).values()
         )
         for c in crowds
     )
