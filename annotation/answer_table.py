@@ -52,10 +52,11 @@ class Given:
 
 @dataclass(frozen=True)
 class AnswerTable:
-    """Per answer (N,): item, annotator, when (seconds since 1970), guideline (0: none), `spent`,
-    focused milliseconds (UNKNOWN: nobody measured), and `said`, its place in `given`, the different
-    answers in different orders."""
+    """Per answer (N,): its own key (greater for a later one), item, annotator, when (seconds since
+    1970), guideline (0: none), `spent`, focused milliseconds (UNKNOWN: nobody measured), and
+    `said`, its place in `given`, the different answers in different orders."""
 
+    annotation: Ints
     item: Ints
     annotator: Ints
     created: Ints
@@ -78,19 +79,20 @@ class AnswerTable:
         return rows, start[self.said[rows]] + inside
 
 
-def answer_table(project: Project) -> AnswerTable:
+def answer_table(project: Project, *, with_turns: bool = True) -> AnswerTable:
     """All answers of the project that count (`Annotation.objects.current`); those to gold and
-    retests left out."""
+    retests left out.
+
+    Without turns the columns of who, when, by which guideline and how long stay empty: a quarter
+    of the time less.
+    """
     revisions = Annotation.objects.filter(
         assignment__item__project=project, assignment__status=Assignment.Status.ANSWERED
     )
     columns = int_columns(
         revisions.exclude(assignment__item__status__in=LEFT_OUT),
+        **(_turns() if with_turns else {}),
         item=F("assignment__item"),
-        annotator=F("assignment__annotator"),
-        guideline=Coalesce("guideline", Value(0)),
-        created=_seconds(),
-        spent=_spent(),
         content=_content(),
         assignment=F("assignment"),
         # later revisions have higher keys; one that withdraws has it with a minus
@@ -101,7 +103,9 @@ def answer_table(project: Project) -> AnswerTable:
     if not counts.all():
         columns = {name: column[counts] for name, column in columns.items()}
     _, first, said = np.unique(columns.pop("content"), return_index=True, return_inverse=True)
-    examples = columns.pop("annotation")[first].tolist()
+    examples = columns["annotation"][first].tolist()
+    if not with_turns:
+        columns |= dict.fromkeys(_turns(), np.zeros(0, dtype=np.int64))
     return AnswerTable(**columns, said=said.astype(np.int64), given=_given(project, examples))
 
 
@@ -114,6 +118,15 @@ def _is_newest(assignment: Ints, annotation: Ints) -> NDArray[np.bool_]:
     newest = np.empty(len(order), dtype=np.bool_)
     newest[order] = is_last
     return newest
+
+
+def _turns() -> dict[str, Expression | F]:
+    return {
+        "annotator": F("assignment__annotator"),
+        "guideline": Coalesce("guideline", Value(0)),
+        "created": _seconds(),
+        "spent": _spent(),
+    }
 
 
 def _seconds() -> Expression:

@@ -65,7 +65,7 @@ class LeaderboardPage:
 
 def leaderboard_page(project: Project, is_alike: bool = False) -> LeaderboardPage:
     """The standings; with `is_alike` as if all wrote alike."""
-    said = comparisons(project, answer_table(project))
+    said = comparisons(project, answer_table(project, with_turns=False))
     two = said.first_source != said.second_source  # of one and the same, a pair says nothing
     plain = _standings(said, two, None)
     found, why_not = plain, ""

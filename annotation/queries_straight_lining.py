@@ -69,7 +69,7 @@ def straight_lining_of(table: AnswerTable) -> StraightLining:
         if told[n] == len(words):
             words.append(_words(given, fields))
     flat = np.array([_is_flat(fields) for fields in shown], dtype=np.int64)
-    order = np.argsort(table.created, kind="stable")
+    order = np.argsort(table.annotation)
     said: Ints = table.said[order]
     found = straight_lining.straight_lining(table.annotator[order], told[said], flat[said])
     return StraightLining(

@@ -23,7 +23,7 @@ from annotation.aggregation import controlled
 from annotation.aggregation.controlled import Compared, Floats, Ints, NotTold
 from annotation.aggregation.intervals import Z_95
 
-FEATURES = ("length", "headers", "lists", "bold")
+FEATURES = ("length", "headers", "lists", "bold words")
 PICTURED = np.array([1 / 3, 1.0, 1.0, 1.0])  # d: twice as long; some against none
 LONGER_BY = 30  # characters
 LEAST = 30  # items on which it differs, for a number

@@ -87,7 +87,7 @@ def test_features_that_go_together_are_told_apart() -> None:
     d = differences(*counts)
     won = (rng.random(3000) < expit(1.0 * d[:, 3])).astype(float)
     found = dict(zip(FEATURES, effects(*judged(*counts, won)), strict=True))
-    assert found["bold"].interval[0] < expit(1.0) < found["bold"].interval[1]
+    assert found["bold words"].interval[0] < expit(1.0) < found["bold words"].interval[1]
     assert found["lists"].interval[0] < 0.5 < found["lists"].interval[1]
     assert "No two responses" in found["length"].why
 
