@@ -16,6 +16,7 @@ from annotation.models import Project
 from annotation.queries_comparisons import Comparisons, comparisons
 from annotation.queries_style import counts_of
 from annotation.queries_writing import StillReading, deadline
+from annotation.wording import listed
 
 Flags = NDArray[np.bool_]
 
@@ -56,11 +57,7 @@ class LeaderboardPage:
     @property
     def made_alike(self) -> str:
         """What was taken out."""
-        return (
-            ", ".join(self.features[:-1])
-            + " and " * (len(self.features) > 1)
-            + (self.features[-1] if self.features else "")
-        )
+        return listed(self.features)
 
 
 def leaderboard_page(project: Project, is_alike: bool = False) -> LeaderboardPage:

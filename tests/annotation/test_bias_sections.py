@@ -113,7 +113,7 @@ def test_who_hurries_is_named(project: Project) -> None:
     page = bias_page(project)
     assert [each.name for each in page.hurried if each.share.is_found()] == ["ann"]
     assert page.hurried[0].name == "ann"
-    assert page.speed_sentence.startswith("More answers came too fast to have read everything from")
+    assert page.speed_sentence.startswith("ann answers too fast to have read everything")
 
 
 # --- straight lines -------------------------------------------------------------------------------

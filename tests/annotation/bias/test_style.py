@@ -92,6 +92,22 @@ def test_features_that_go_together_are_told_apart() -> None:
     assert "No two responses" in found["length"].why
 
 
+def test_what_always_goes_together_has_one_number() -> None:
+    """Each entry starts with a bold word, so bold says nothing that lists do not."""
+    rng = np.random.default_rng(3)
+    many = rng.integers(0, 3, (400, 2))
+    counts = [
+        np.stack([rng.integers(100, 900, 400), np.zeros(400, int), many[:, k], many[:, k]], axis=1)
+        for k in (0, 1)
+    ]
+    d = differences(*counts)
+    won = (rng.random(400) < expit(d[:, 2])).astype(float)
+    found = dict(zip(FEATURES, effects(*judged(*counts, won)), strict=True))
+    assert found["lists"].chance == pytest.approx(expit(1.0), abs=0.1)
+    assert found["bold words"].chance is None
+    assert "It goes with what stands above" in found["bold words"].why
+
+
 def test_why_there_is_no_number() -> None:
     few = lengths([200] * (LEAST - 1), [100] * (LEAST - 1))
     found = effects(*judged(*few, np.tile([1.0, 0.0], LEAST)[: LEAST - 1]))[0]
