@@ -77,6 +77,13 @@ def kept_answers(project: Project) -> Kept:
     return now
 
 
+def answers_without_turns(project: Project) -> AnswerTable:
+    """The kept table where there is one; else a table without turns, which is not kept."""
+    with _lock:
+        is_kept = (project.pk, project.split_salt) in _kept
+    return kept_answers(project).table if is_kept else answer_table(project, with_turns=False)
+
+
 def forget() -> None:
     """Keep nothing any more."""
     with _lock:

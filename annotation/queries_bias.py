@@ -21,6 +21,7 @@ from annotation.queries_straight_lining import Line, StraightLining, straight_li
 from annotation.queries_style import Style, style_of
 from annotation.queries_writing import StillReading, deadline
 from annotation.task_types import TASK_TYPES
+from annotation.wording import listed
 
 MAX_SHOWN = 50  # people of a table, who stands out first; the file names all
 
@@ -74,10 +75,9 @@ class BiasPage:
                 " they could: have responses read one by one first, under Settings."
             )
         if found:
-            people = ", ".join(found[:5]) + (" and others" if len(found) > 5 else "")
             return (
-                f"All in all the place does not matter, but it does to {people}: talk to them, and"
-                " look at their answers."
+                f"All in all the place does not matter, but it does to {listed(found)}: talk to"
+                " them, and look at their answers."
             )
         return "Nothing shows that the place on the screen decides."
 

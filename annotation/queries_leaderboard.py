@@ -12,10 +12,11 @@ from annotation.aggregation.win_rate import WinRate
 from annotation.bias import style
 from annotation.comparisons import Comparisons, comparisons
 from annotation.csv_text import Row, written
-from annotation.kept_answers import kept_answers
+from annotation.kept_answers import answers_without_turns
 from annotation.models import Project
 from annotation.queries_style import counts_of
 from annotation.queries_writing import StillReading, deadline
+from annotation.wording import listed
 
 Flags = NDArray[np.bool_]
 
@@ -56,16 +57,12 @@ class LeaderboardPage:
     @property
     def made_alike(self) -> str:
         """What was taken out."""
-        return (
-            ", ".join(self.features[:-1])
-            + " and " * (len(self.features) > 1)
-            + (self.features[-1] if self.features else "")
-        )
+        return listed(self.features)
 
 
 def leaderboard_page(project: Project, is_alike: bool = False) -> LeaderboardPage:
     """The standings; with `is_alike` as if all wrote alike."""
-    said = comparisons(project, kept_answers(project).table)
+    said = comparisons(project, answers_without_turns(project))
     two = said.first_source != said.second_source  # of one and the same, a pair says nothing
     plain = _standings(said, two, None)
     found, why_not = plain, ""

@@ -12,6 +12,7 @@ from annotation.bias.shares import Share
 from annotation.bias.writing import Written
 from annotation.models import Item, ItemResponse, Project
 from annotation.queries_writing import of_last_turns, of_responses
+from annotation.wording import listed
 
 WORDS = Written._fields.index("words")
 
@@ -30,9 +31,9 @@ class Speed:
         return (
             f"Too fast is more than {round(speed.CEILING * 60)} words a minute of the prompt’s last"
             f" turn and all responses: three times the {speed.WORDS_PER_MINUTE} that people read on"
-            f" the average (Brysbaert 2019). {round(speed.ALLOWED * 100)} in a hundred are given to"
-            " everybody; an exact test of more than that, corrected for how many people are looked"
-            " at (Holm)."
+            f" the average (Brysbaert 2019). {round(speed.ALLOWED * 100)} in a hundred are allowed"
+            " to everybody; an exact test of more than that, corrected for how many people are"
+            " looked at (Holm)."
         )
 
     def sentence(self, names: list[str]) -> str:
@@ -40,16 +41,16 @@ class Speed:
         if not self.all.n:
             return "No answer came with the time it took yet."
         if names:
-            people = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
+            verb = "answers" if len(names) == 1 else "answer"
             return (
-                f"More answers came too fast to have read everything from {people} than anybody is"
-                " given. Look at some of them, then talk: a question they need not read for, such"
-                " as one they know by heart, is a reason; hurry is another."
+                f"{listed(names)} {verb} too fast to have read everything, and more often than is"
+                " allowed to everybody. Look at some of these answers, then talk: prompts known by"
+                " heart are a reason, hurry is another."
             )
         if self.all.is_found():
             return (
-                "More answers came too fast than anybody is given, but from nobody in particular:"
-                " the texts may be longer than they have to be read."
+                "More answers came too fast than is allowed to everybody, but from nobody in"
+                " particular: people may know without reading all of it."
             )
         return "Answers took long enough to read what they are about."
 

@@ -10,6 +10,7 @@ from annotation.answer_table import AnswerTable, Given
 from annotation.arrays import Ints
 from annotation.bias import straight_lining
 from annotation.task_types import TASK_TYPES, pairwise
+from annotation.wording import listed
 
 SAID_CHARS = 60
 SEVERAL = 3  # ratings in one answer, to call it flat
@@ -47,12 +48,11 @@ class StraightLining:
         if not self.answers:
             return "Nobody has answered yet."
         if names:
-            people = ", ".join(names[:5]) + (" and others" if len(names) > 5 else "")
             verb = "gives" if len(names) == 1 else "give"
             return (
-                f"{people} {verb} the same answer more often, or longer in a row, than the others"
-                " and chance explain. Look at these answers: a key held down, or a scale that was"
-                " not understood."
+                f"{listed(names)} {verb} the same answer more often, or longer in a row, than the"
+                " others and chance explain. Look at these answers: a key held down, or a scale"
+                " that was not understood."
             )
         return "Nobody gives the same answer again and again."
 
@@ -69,7 +69,7 @@ def straight_lining_of(table: AnswerTable) -> StraightLining:
         if told[n] == len(words):
             words.append(_words(given, fields))
     flat = np.array([_is_flat(fields) for fields in shown], dtype=np.int64)
-    order = np.argsort(table.created, kind="stable")
+    order = np.argsort(table.annotation)
     said: Ints = table.said[order]
     found = straight_lining.straight_lining(table.annotator[order], told[said], flat[said])
     return StraightLining(

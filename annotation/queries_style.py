@@ -19,7 +19,7 @@ PICTURES = {
     "length": "A response twice as long",
     "headers": "One with headers beside one without",
     "lists": "One with a list beside one without",
-    "bold": "One with bold words beside one without",
+    "bold words": "One with bold words beside one without",
 }
 
 
@@ -49,11 +49,15 @@ class Style:
     people: dict[int, Share]
 
     @property
+    def has_differences(self) -> bool:
+        return any(line.effect.n for line in self.lines)
+
+    @property
     def sentence(self) -> str:
         """What the figures mean, and what to do."""
         found = [line for line in self.lines if line.effect.is_found]
-        if not self.longer.n:
-            return "Nobody has preferred one of two responses whose lengths differ yet."
+        if not self.has_differences:
+            return "No two responses that differ in length or style have been compared yet."
         if not any(line.effect.chance is not None for line in self.lines):
             return "There is too little yet to tell what length and style do by themselves."
         if not found:

@@ -34,7 +34,9 @@ INSERT INTO annotation_source (id, project_id, slug, label, kind, created)
 UPDATE annotation_response SET source_id = 1 + (hashint8(id) & 2147483647) % {sources}, text =
   CASE WHEN hashint8(id + 1) % 3 = 0 THEN '# What to know' || chr(10) ELSE '' END
   || CASE WHEN hashint8(id + 2) % 3 = 0
-     THEN repeat('- **First** of all, read what it says.' || chr(10), 1 + abs(hashint8(id)) % 5)
+     THEN repeat('- First of all, read what it says.' || chr(10), 1 + abs(hashint8(id)) % 5)
+     ELSE '' END
+  || CASE WHEN hashint8(id + 4) % 3 = 0 THEN repeat('**This** counts. ', 1 + abs(hashint8(id)) % 3)
      ELSE '' END
   || repeat('Some plain words that people read. ', 1 + (hashint8(id + 3) & 2147483647) % 55);
 UPDATE annotation_annotation SET seconds = 4 + 60 * random();
@@ -60,7 +62,7 @@ def build_written(items: int) -> Project:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(WRITE.format(project=project.pk, sources=SOURCES))
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+        cursor.execute("VACUUM FULL ANALYZE")  # every text was written twice
     return project
 
 

@@ -23,9 +23,10 @@ from annotation.aggregation import controlled
 from annotation.aggregation.controlled import Compared, Floats, Ints, NotTold
 from annotation.aggregation.intervals import Z_95
 
-FEATURES = ("length", "headers", "lists", "bold")
+FEATURES = ("length", "headers", "lists", "bold words")
 PICTURED = np.array([1 / 3, 1.0, 1.0, 1.0])  # d: twice as long; some against none
 LONGER_BY = 30  # characters
+SAME = 1e-3  # of a feature, unexplained by the others: too little to go by
 LEAST = 30  # items on which it differs, for a number
 
 
@@ -66,7 +67,7 @@ def standardised(d: Floats, count: Floats) -> Floats:
 def effects(said: Compared, d: Floats) -> list[Effect]:
     """What each feature does, from the differences (J, 4); `said.z` is not looked at."""
     n = [round(float(said.count[column != 0].sum())) for column in d.T]
-    why = [_why_not(column, said.item, said.count, said.won) for column in d.T]
+    why = _reasons(d, said.item, said.count, said.won)
     used = [k for k, reason in enumerate(why) if not reason]
     if not used:
         return [Effect(name, n[k], why=why[k]) for k, name in enumerate(FEATURES)]
@@ -87,8 +88,35 @@ def effects(said: Compared, d: Floats) -> list[Effect]:
 
 
 def usable(d: Floats, item: Ints, count: Floats, won: Floats) -> list[int]:
-    """The features, by place, that differ often enough and do not decide whenever they do."""
-    return [k for k, column in enumerate(d.T) if not _why_not(column, item, count, won)]
+    """The features, by place, that have a number."""
+    return [k for k, reason in enumerate(_reasons(d, item, count, won)) if not reason]
+
+
+def _reasons(d: Floats, item: Ints, count: Floats, won: Floats) -> list[str]:
+    """Why each feature has no number; "" where it has."""
+    reasons: list[str] = []
+    used: list[int] = []
+    for k, column in enumerate(d.T):
+        reason = _why_not(column, item, count, won)
+        if not reason and _goes_with(d[:, used], column, count):
+            reason = (
+                "It goes with what stands above whenever it differs, so that it has no number of"
+                " its own: theirs holds for both."
+            )
+        reasons.append(reason)
+        used += [] if reason else [k]
+    return reasons
+
+
+def _goes_with(others: Floats, d: Floats, count: Floats) -> bool:
+    """Whether the others (J, K) say what this one is (J,)."""
+    if not others.shape[1]:
+        return False
+    root = np.sqrt(count)
+    a, b = others * root[:, None], d * root
+    # the normal equations: of a million rows few columns remain
+    weights = np.linalg.lstsq(a.T @ a, a.T @ b, rcond=None)[0]
+    return float(((b - a @ weights) ** 2).sum()) < SAME * float((b**2).sum())
 
 
 def _why_not(d: Floats, item: Ints, count: Floats, won: Floats) -> str:

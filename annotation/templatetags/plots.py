@@ -29,6 +29,12 @@ def _place(value: float) -> float:
 
 
 @register.filter
+def p_value(p: float) -> str:
+    """With three digits; what is smaller is not said to be nothing."""
+    return "< 0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+@register.filter
 def tenth(share: WinRate) -> int:
     """0 … 10, for the colour of a cell."""
     return round(10 * (share.rate or 0.0))

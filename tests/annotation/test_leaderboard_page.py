@@ -68,3 +68,47 @@ def test_the_page_and_its_file(project: Project, client: Client) -> None:
     meet(project, "new", "old", *[2] * 30)
     shown = client.get(f"{url}/").content.decode()
     assert "new is preferred to every other one" in shown
+
+
+def meet_in_style(project: Project, new: str, old: str, *strengths: int) -> None:
+    """An item for each answer, with these texts of `new` and `old`; positive: new is better."""
+    for n, strength in enumerate(strengths):
+        texts = [f"{new} {n:02}", f"{old} {n:02}"]
+        make_annotation(make_item(project, texts, sources=["new", "old"]), strength=strength)
+
+
+def test_a_source_that_wins_by_style_alone_is_equal_where_all_write_alike(project: Project) -> None:
+    """`new` is bold half the time and wins 4 of 5 then; else each wins half."""
+    meet_in_style(project, "**one**", "another", *[1, 1, 1, 1, -1] * 10)
+    meet_in_style(project, "someone", "another", *[1, -1] * 25)
+    written, alike = leaderboard_page(project), leaderboard_page(project, is_alike=True)
+    assert (written.lines[0].name, written.lines[0].standing.rank) == ("new", 1)
+    assert written.lines[1].standing.rank == 2
+    assert [line.standing.rank for line in alike.lines] == [1, 1]
+    assert alike.lines[0].standing.field == pytest.approx(0.5, abs=1e-6)
+    assert (alike.features, alike.why_not) == (("bold words",), "")
+    before = {line.name: line.as_written for line in alike.lines}
+    assert before["new"] == written.lines[0].standing
+
+
+def test_why_style_cannot_be_taken_out(project: Project) -> None:
+    meet_in_style(project, "one", "two", *[1, -1] * 20)
+    assert "do not differ in length or style" in leaderboard_page(project, is_alike=True).why_not
+    elsewhere = make_project()
+    meet_in_style(elsewhere, "**one**", "another", *[1, 1, -1] * 20)
+    page = leaderboard_page(elsewhere, is_alike=True)
+    assert "cannot be told from the other" in page.why_not
+    assert [line.as_written for line in page.lines] == [None, None]
+
+
+def test_the_page_and_file_as_if_all_wrote_alike(project: Project, client: Client) -> None:
+    client.force_login(make_member(project, Membership.Role.RESEARCHER))
+    meet_in_style(project, "**one**", "another", *[1, 1, 1, 1, -1] * 10)
+    meet_in_style(project, "someone", "another", *[1, -1] * 25)
+    url = f"/projects/{project.slug}/leaderboard"
+    shown = client.get(f"{url}/?style=alike").content.decode()
+    assert "How responses differ in bold words is taken out" in shown
+    assert "is taken out" not in client.get(f"{url}/").content.decode()
+    rows = list(csv.DictReader(StringIO(client.get(f"{url}.csv?style=alike").content.decode())))
+    assert {row["source"]: row["rank_as_written"] for row in rows} == {"new": "1", "old": "2"}
+    assert {row["rank"] for row in rows} == {"1"}

@@ -87,9 +87,25 @@ def test_features_that_go_together_are_told_apart() -> None:
     d = differences(*counts)
     won = (rng.random(3000) < expit(1.0 * d[:, 3])).astype(float)
     found = dict(zip(FEATURES, effects(*judged(*counts, won)), strict=True))
-    assert found["bold"].interval[0] < expit(1.0) < found["bold"].interval[1]
+    assert found["bold words"].interval[0] < expit(1.0) < found["bold words"].interval[1]
     assert found["lists"].interval[0] < 0.5 < found["lists"].interval[1]
     assert "No two responses" in found["length"].why
+
+
+def test_what_always_goes_together_has_one_number() -> None:
+    """Each entry starts with a bold word, so bold says nothing that lists do not."""
+    rng = np.random.default_rng(3)
+    many = rng.integers(0, 3, (400, 2))
+    counts = [
+        np.stack([rng.integers(100, 900, 400), np.zeros(400, int), many[:, k], many[:, k]], axis=1)
+        for k in (0, 1)
+    ]
+    d = differences(*counts)
+    won = (rng.random(400) < expit(d[:, 2])).astype(float)
+    found = dict(zip(FEATURES, effects(*judged(*counts, won)), strict=True))
+    assert found["lists"].chance == pytest.approx(expit(1.0), abs=0.1)
+    assert found["bold words"].chance is None
+    assert "It goes with what stands above" in found["bold words"].why
 
 
 def test_why_there_is_no_number() -> None:
