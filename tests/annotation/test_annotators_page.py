@@ -31,16 +31,18 @@ def labels(line: AnnotatorLine) -> list[str]:
 
 @pytest.fixture
 def crowd(project: Project) -> list[User]:
-    """Three who agree on twelve pairs, of which the first response is the better one, and mia, who
-    prefers what is shown first whatever it is."""
+    """Three who agree on sixteen pairs, of which the first response is the better one, and mia, who
+    prefers what is shown first whatever it is: to everybody, the better one half the time."""
     people = [make_member(project, username=name) for name in ("ann", "ben", "cat", "mia")]
-    for _ in range(16):
+    for number in range(16):
         item = make_item(project, ["right", "a longer one that is wrong"], answers_wanted=4)
-        for person in people[:3]:
-            judge(item, person, True)
-        turn = make_assignment(item, people[3])
-        answer = {"strength": 2 if turn.display_order[0] == 0 else -2, "both_bad": False}
-        services.submit_answer(turn, answer=answer, submit_key="k")
+        for place, person in enumerate(people):
+            turn = make_assignment(item, person)
+            turn.display_order = [(number + place) % 2, (number + place + 1) % 2]
+            turn.save(update_fields=["display_order"])
+            prefers_first = person.username != "mia" or turn.display_order[0] == 0
+            answer = {"strength": 2 if prefers_first else -2, "both_bad": False}
+            services.submit_answer(turn, answer=answer, submit_key="k", seconds=12.5)
     return people
 
 
