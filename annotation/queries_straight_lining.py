@@ -51,8 +51,8 @@ class StraightLining:
             verb = "gives" if len(names) == 1 else "give"
             return (
                 f"{listed(names)} {verb} the same answer more often, or longer in a row, than the"
-                " others and chance explain. Look at these answers: a key held down, or a scale that was"
-                " not understood."
+                " others and chance explain. Look at these answers: a key held down, or a scale"
+                " that was not understood."
             )
         return "Nobody gives the same answer again and again."
 
