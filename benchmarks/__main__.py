@@ -5,8 +5,9 @@
     crowd         50 annotators over HTTP while web processes are killed: no answer is lost
     queue         the next item and the answer over HTTP in a project of a million items
     agreement     the agreement page of a million judgements
+    bias          the bias page and the leaderboard of as many
 
-The last three need a PostgreSQL server: the one that BENCH_DATABASE_URL names, or one on this
+The last four need a PostgreSQL server: the one that BENCH_DATABASE_URL names, or one on this
 machine that trusts the user `postgres`. `crowd` runs on SQLite too.
 
 The engine's against TRL 1.16 and transformers, in one run: both sides in processes of their own, in
@@ -35,7 +36,7 @@ from training.engine.configs import TrainConfig
 from training.engine.modeling import load_reward, resolve_dtype
 
 ENGINE_TASKS = ("dpo", "reward", "sample")
-SERVER_TASKS = ("crowd", "queue", "agreement")
+SERVER_TASKS = ("crowd", "queue", "agreement", "bias")
 TASKS = ENGINE_TASKS + SERVER_TASKS
 SIDES = ("benchmarks.ours", "benchmarks.rival_trl")
 
