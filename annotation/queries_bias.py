@@ -88,8 +88,8 @@ class BiasPage:
 
     @property
     def straight_lining_sentence(self) -> str:
-        names = [each.name for each in self.repeaters if each.line.found.reasons]
-        return self.straight_lining.sentence(names)
+        names = dict.fromkeys(each.name for each in self.repeaters if each.line.reasons)
+        return self.straight_lining.sentence(list(names))
 
 
 def bias_page(project: Project) -> BiasPage:
@@ -113,7 +113,7 @@ def bias_page(project: Project) -> BiasPage:
         hurried=_people(names, speed.people if speed else {}),
         straight_lining=straight,
         repeaters=sorted(
-            (Repeater(names[pk], pk, line) for pk, line in straight.people.items()),
+            (Repeater(names[line.person], line.person, line) for line in straight.lines),
             key=lambda each: (not each.line.reasons, each.line.found.p, each.name),
         ),
         reading=reading,
@@ -195,13 +195,31 @@ def _speed_rows(page: BiasPage) -> Iterable[Row]:
 
 def _straight_lining_rows(page: BiasPage) -> Iterable[Row]:
     yield [
-        *("person", "answers", "most_frequent", "times", "share", "low", "high", "p_corrected"),
+        *(
+            "person",
+            "kind",
+            "answers",
+            "most_frequent",
+            "times",
+            "share",
+            "low",
+            "high",
+            "p_corrected",
+        ),
         *("longest_run", "run_p_corrected", "flat", "rated", "flat_p_corrected", "stands_out"),
     ]
     for each in page.repeaters:
         found = each.line.found
         yield [
-            *(each.name, found.n, each.line.said, found.most, found.share, *found.interval),
+            *(
+                each.name,
+                each.line.kind,
+                found.n,
+                each.line.said,
+                found.most,
+                found.share,
+                *found.interval,
+            ),
             *(found.most_p, found.run, found.run_p, found.flat, found.rated, found.flat_p),
             each.line.reasons,
         ]

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from annotation.answer_table import AnswerTable, Given
-from annotation.arrays import Ints
 from annotation.bias import straight_lining
 from annotation.task_types import TASK_TYPES, pairwise
 from annotation.wording import listed
@@ -19,10 +18,13 @@ NO_RATINGS, MIXED, FLAT = -1, 0, 1
 
 @dataclass(frozen=True)
 class Line:
-    """A person's figures, and their most frequent answer in words."""
+    """A person's figures at one kind of question, and their most frequent answer in words; `kind`
+    is named where there are several."""
 
+    person: int
     found: straight_lining.Person
     said: str
+    kind: str
 
     @property
     def reasons(self) -> str:
@@ -31,17 +33,22 @@ class Line:
 
 @dataclass(frozen=True)
 class StraightLining:
-    people: dict[int, Line]
+    lines: list[Line]
     answers: int
 
     @property
-    def found(self) -> list[int]:
-        return [person for person, line in self.people.items() if line.found.reasons]
+    def people(self) -> int:
+        return len({line.person for line in self.lines})
+
+    @property
+    def found(self) -> int:
+        """How many people stand out."""
+        return len({line.person for line in self.lines if line.reasons})
 
     @property
     def has_ratings(self) -> bool:
         """Whether there are answers with several ratings."""
-        return any(line.found.rated for line in self.people.values())
+        return any(line.found.rated for line in self.lines)
 
     def sentence(self, names: list[str]) -> str:
         """What it means, and what to do; `names` are of those who stand out."""
@@ -58,24 +65,31 @@ class StraightLining:
 
 
 def straight_lining_of(table: AnswerTable) -> StraightLining:
-    """Of all answers in the order in which each person gave them."""
+    """Of all answers in the order in which each person gave them, one kind of question by itself:
+    who is asked another one clicks something else."""
     shown = [_shown(given) for given in table.given]
-    words: list[str] = []
-    place: dict[str, int] = {}
-    told = np.zeros(len(shown), dtype=np.int64)
-    for n, (given, fields) in enumerate(zip(table.given, shown, strict=True)):
-        key = f"{given.task_type} {sorted(fields.items())}"
-        told[n] = place.setdefault(key, len(place))
-        if told[n] == len(words):
-            words.append(_words(given, fields))
+    keys = [f"{fields}" for fields in map(sorted, (each.items() for each in shown))]
+    words = {
+        key: _words(given, fields)
+        for key, given, fields in zip(keys, table.given, shown, strict=True)
+    }
+    names = list(words)
+    place = {key: n for n, key in enumerate(names)}
+    told = np.array([place[key] for key in keys], dtype=np.int64)
     flat = np.array([_is_flat(fields) for fields in shown], dtype=np.int64)
+    kinds = sorted({given.task_type for given in table.given})
+    kind = np.array([kinds.index(given.task_type) for given in table.given], dtype=np.int64)
     order = np.argsort(table.annotation)
-    said: Ints = table.said[order]
-    found = straight_lining.straight_lining(table.annotator[order], told[said], flat[said])
-    return StraightLining(
-        people={person: Line(each, words[each.answer]) for person, each in found.items()},
-        answers=len(table),
-    )
+    who, said = table.annotator[order], table.said[order]
+    lines = []
+    for n, name in enumerate(kinds):
+        asked = kind[said] == n
+        found = straight_lining.straight_lining(
+            who[asked], told[said[asked]], flat[said[asked]], len(kinds)
+        )
+        label = TASK_TYPES[name].LABEL if len(kinds) > 1 else ""
+        lines += [Line(pk, each, words[names[each.answer]], label) for pk, each in found.items()]
+    return StraightLining(lines, len(table))
 
 
 def _shown(given: Given) -> dict[str, Any]:

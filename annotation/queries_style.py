@@ -37,7 +37,8 @@ class Line:
             return self.effect.why
         if not self.effect.is_found:
             return "It may be chance: one half lies in the interval."
-        return "It wins by this." if (self.effect.chance or 0.0) > 0.5 else "It loses by this."
+        side = "more" if (self.effect.chance or 0.0) > 0.5 else "less"
+        return f"The one with {side} of it is preferred."
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Style:
 
 def _sentence(line: Line) -> str:
     chance = line.effect.chance or 0.0
-    return f"{line.picture} is preferred {chance:.0%}".replace("%", " %") + " of the time."
+    return f"{line.picture} is preferred {chance:.0%}".replace("%", "\u00a0%") + " of the time."
 
 
 def style_of(project: Project, table: AnswerTable, said: Comparisons, until: float) -> Style:

@@ -5,10 +5,11 @@
     crowd         50 annotators over HTTP while web processes are killed: no answer is lost
     queue         the next item and the answer over HTTP in a project of a million items
     agreement     the agreement page of a million judgements
+    bias          the bias page and the leaderboard of as many
     soft_labels   what a reward model gains by soft labels over majority votes
 
-`crowd`, `queue` and `agreement` need a PostgreSQL server: the one that BENCH_DATABASE_URL names, or
-one on this machine that trusts the user `postgres`. `crowd` runs on SQLite too.
+`crowd`, `queue`, `agreement` and `bias` need a PostgreSQL server: the one that BENCH_DATABASE_URL
+names, or one on this machine that trusts the user `postgres`. `crowd` runs on SQLite too.
 
 The engine's against TRL 1.16 and transformers, in one run: both sides in processes of their own, in
 turns, on the same threads. First in float32, a few steps, to show that both compute the same; then
@@ -36,7 +37,7 @@ from training.engine.configs import TrainConfig
 from training.engine.modeling import load_reward, resolve_dtype
 
 ENGINE_TASKS = ("dpo", "reward", "sample")
-SERVER_TASKS = ("crowd", "queue", "agreement")
+SERVER_TASKS = ("crowd", "queue", "agreement", "bias")
 SIMULATIONS = ("soft_labels",)
 TASKS = ENGINE_TASKS + SERVER_TASKS + SIMULATIONS
 SIDES = ("benchmarks.ours", "benchmarks.rival_trl")

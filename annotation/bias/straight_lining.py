@@ -1,7 +1,8 @@
 """Whether somebody gives the same answer again and again, whatever is asked.
 
 An answer here is what was clicked, as it was displayed: where the order of the responses is drawn
-for each turn, a reader's answers spread. Three things are counted of a person with n answers:
+for each turn, a reader's answers spread. Three things are counted of a person with n answers to one
+kind of question:
 
     most   x of them are the same one. If they were drawn as everybody else's are, with the shares
            q_j (one added to each count), P(some answer x times or more) <= Σ_j P(Bin(n, q_j) >= x)
@@ -85,9 +86,11 @@ class Person:
         ]
 
 
-def straight_lining(who: Ints, said: Ints, is_flat: Ints) -> dict[int, Person]:
-    """By person, from answers (N,) in the order of time: whose, which, and 1 for flat ratings, 0
-    for others, -1 for an answer without several ratings."""
+def straight_lining(who: Ints, said: Ints, is_flat: Ints, kinds: int = 1) -> dict[int, Person]:
+    """By person, from answers (N,) to one kind of question in the order of time: whose, which, and
+    1 for flat ratings, 0 for others, -1 for an answer without several ratings.
+
+    The p are corrected for `kinds` such calls too (Bonferroni)."""
     people, place = np.unique(who, return_inverse=True)
     if not len(people):
         return {}
@@ -98,7 +101,8 @@ def straight_lining(who: Ints, said: Ints, is_flat: Ints) -> dict[int, Person]:
     flat = np.bincount(place[is_flat == 1], minlength=len(people)).tolist()
     rated = np.bincount(place[is_flat >= 0], minlength=len(people)).tolist()
     flat_p = [fisher_tail(k, n, sum(flat), sum(rated)) for k, n in zip(flat, rated, strict=True)]
-    p = holm([*most_p(counts, n).tolist(), *run_p(recent, seen, run).tolist(), *flat_p])
+    raw = holm([*most_p(counts, n).tolist(), *run_p(recent, seen, run).tolist(), *flat_p])
+    p = [min(1.0, kinds * each) for each in raw]
     size = len(people)
     return {
         int(people[i]): Person(

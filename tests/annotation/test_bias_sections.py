@@ -141,6 +141,21 @@ def test_clicks_count_as_they_were_displayed(project: Project) -> None:
     assert page.repeaters[1].line.reasons == ""
 
 
+def test_who_is_asked_something_else_is_not_compared_with_the_others(project: Project) -> None:
+    """Twenty thumbs up of twenty, beside sixty comparisons of somebody else."""
+    ann, ben = make_member(project, username="ann"), make_member(project, username="ben")
+    for n in range(60):
+        click(project, ben, (3, 1, 0, -2, 2, -1, -3)[n % 7])
+    for n in range(20):
+        turn = make_assignment(make_item(project, [f"a{n}"], task_type="thumbs"), ann)
+        services.submit_answer(turn, answer={"good": True}, submit_key="k")
+    page = bias_page(project)
+    kinds = {each.name: each.line.kind for each in page.repeaters}
+    assert kinds == {"ann": "Thumbs up or down", "ben": "Pairwise comparison"}
+    assert page.straight_lining.found == 0
+    assert page.straight_lining_sentence == "Nobody gives the same answer again and again."
+
+
 def test_likert_ratings_on_one_stop_are_counted() -> None:
     project = make_project(task_type="likert")
     names = ("helpful", "honest", "harmless")

@@ -49,8 +49,43 @@ def test_a_researcher_reads_how_far_people_agree(
     expect(page.get_by_role("region", name="Standings").first).to_contain_text("demo")
     assert_no_axe_violations(page)
     assert_no_sideways_scroll(page)
+    page.get_by_role("link", name="As if all wrote alike").click()
+    expect(page.get_by_text("do not differ in length or style")).to_be_visible()
+    assert_no_axe_violations(page)
+    assert_no_sideways_scroll(page)
     page.goto("/projects/demo/bias/")
-    expect(page.get_by_role("region", name="People").first).to_contain_text("rolf")
+    expect(page.get_by_role("region", name="People by place").first).to_contain_text("rolf")
     expect(page.get_by_text("Nothing was asked again yet.")).to_be_visible()
+    expect(page.get_by_role("region", name="People by speed").first).to_contain_text("rolf")
+    expect(page.get_by_role("region", name="People by what they click").first).to_contain_text(
+        "better"
+    )
+    assert_no_axe_violations(page)
+    assert_no_sideways_scroll(page)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(375, "light"), (1440, "dark")])
+def test_a_researcher_reads_what_length_and_style_do(
+    open_page: OpenPage, project: Project, researcher: User, width: int, scheme: str
+) -> None:
+    ann = make_member(project, username="Ann")
+    for number in range(40):
+        texts = [
+            f"{'**Yes** ' * (number % 2)}one {number}" + " more" * (number % 7 + 10),
+            f"{'# Yes ' * (number % 3 == 0)}two {number}" + " more" * (number % 11),
+        ]
+        item = make_item(project, texts, sources=["old", "new"])
+        make_annotation(item, ann, strength=2 if number % 4 else -2)
+    page = open_page(researcher, "/projects/demo/bias/", width=width, scheme=scheme)
+    effects = page.get_by_role("region", name="What each does by itself").first
+    expect(effects).to_contain_text("A response twice as long")
+    expect(page.get_by_role("region", name="People by length").first).to_contain_text("Ann")
+    assert_no_axe_violations(page)
+    assert_no_sideways_scroll(page)
+    with page.expect_download() as got:
+        page.get_by_role("link", name="People by speed as CSV").click()
+    assert got.value.suggested_filename == "demo_bias_speed.csv"
+    page.get_by_role("link", name="The leaderboard as if all wrote alike").click()
+    expect(page.get_by_role("columnheader", name="As written")).to_be_visible()
     assert_no_axe_violations(page)
     assert_no_sideways_scroll(page)
