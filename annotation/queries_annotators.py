@@ -27,7 +27,7 @@ from annotation.suspicion.crowd import Crowd, Ints, crowd
 from annotation.suspicion.finding import Finding
 
 SURE = 0.01  # of the p that knows how many people and patterns were looked at
-MOST_VOTES = 60_000  # that Crowd-BT learns from: more would take seconds
+MOST_VOTES = 50_000  # that Crowd-BT learns from: more would take seconds
 MOST_REASONS = 20_000  # the newest ones
 WEEK, MONDAY = 7 * 86_400, 4 * 86_400  # the first Monday after 1970-01-01
 
