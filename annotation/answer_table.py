@@ -18,6 +18,7 @@ from django.db.models import (
     Func,
     IntegerField,
     Min,
+    Q,
     TextField,
     Value,
     When,
@@ -32,6 +33,7 @@ from annotation.task_types import Answer
 
 # Gold measures people, a retest is a copy for one of them: neither says anything of the project.
 LEFT_OUT = (Item.Status.GOLD, Item.Status.RETEST)
+EVERYTHING = Q()
 ASKED_AT_ONCE = 10_000  # keys in one query: SQLite takes 32,766 at most
 
 
@@ -77,13 +79,17 @@ class AnswerTable:
 
 
 def answer_table(
-    project: Project, *, left_out: Collection[str] = LEFT_OUT, **more: Expression | F
+    project: Project,
+    *,
+    among: Q = EVERYTHING,
+    left_out: Collection[str] = LEFT_OUT,
+    **more: Expression | F,
 ) -> AnswerTable:
     """All answers of the project that count (`Annotation.objects.current`); those to gold and
-    retests left out, unless other statuses of items are. `more` are further whole numbers of each
-    annotation."""
+    retests left out, unless other statuses of items are; only those `among`. `more` are further
+    whole numbers of each annotation."""
     revisions = Annotation.objects.filter(
-        assignment__item__project=project, assignment__status=Assignment.Status.ANSWERED
+        among, assignment__item__project=project, assignment__status=Assignment.Status.ANSWERED
     )
     columns = int_columns(
         revisions.exclude(assignment__item__status__in=left_out),

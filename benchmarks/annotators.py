@@ -35,10 +35,12 @@ def main() -> None:
     seconds = time.perf_counter() - began
     gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     say(
-        f"annotators page of {page.answers:,} answers by {len(page.lines):,} people:"
+        f"annotators page of {page.figures.answers:,} answers by {len(page.lines):,} people:"
         f" {seconds:.2f} s (target 5), {gib:.2f} GiB"
     )
-    say(f"    typical {page.typical}, spread {page.spread:.3f}, {page.suspicious} with a badge")
+    say(
+        f"    typical {page.figures.typical}, spread {page.figures.spread:.3f}, {page.suspicious} with a badge"
+    )
     for line in page.lines[:3]:
         say(f"    {line.name}: {line.reliability}, {[each.label for each in line.shown]}")
     person = User.objects.get(pk=page.lines[0].pk)
