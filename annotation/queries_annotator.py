@@ -77,7 +77,8 @@ def _message(line: AnnotatorLine) -> str:
 
 
 def _confusion(project: Project, annotator: User) -> Confusion | None:
-    """By everybody's answers to the newest items that this person judged, gold left out."""
+    """By everybody's answers to the newest items that this person judged, gold left out; None where
+    they cannot tell."""
     turns = Assignment.objects.filter(
         annotator=annotator, status=Assignment.Status.ANSWERED, item__project=project
     )
@@ -90,6 +91,8 @@ def _confusion(project: Project, annotator: User) -> Confusion | None:
         return None
     used, label = np.unique(part.value, return_inverse=True)
     fitted = dawid_skene.fit(unit, who, label, classes=len(used))
+    if (fitted.errors.diagonal(axis1=1, axis2=2).mean(axis=0) < 0.5).any():
+        return None  # most would err on what is true: with so few answers its labels mean nothing
     own = fitted.errors[int(np.searchsorted(people, annotator.pk))]
     names = [LABELS[value] for value in used.tolist()]
     return Confusion(

@@ -38,9 +38,8 @@ def main() -> None:
         f"annotators page of {page.figures.answers:,} answers by {len(page.lines):,} people:"
         f" {seconds:.2f} s (target 5), {gib:.2f} GiB"
     )
-    say(
-        f"    typical {page.figures.typical}, spread {page.figures.spread:.3f}, {page.suspicious} with a badge"
-    )
+    honest = f"{page.figures.typical:.3f} ± {page.figures.spread:.3f}"
+    say(f"    an honest person {honest}, {page.suspicious} people with a badge")
     for line in page.lines[:3]:
         say(f"    {line.name}: {line.reliability}, {[each.label for each in line.shown]}")
     person = User.objects.get(pk=page.lines[0].pk)

@@ -16,7 +16,7 @@ from annotation.suspicion.tail import upper_tail
 
 LABEL = "Always the longer"
 LEVEL = 0.001
-SHARE = 0.85
+SHARE = 0.8
 
 LEVELS = 100  # of q, rounded up: p grows by it
 

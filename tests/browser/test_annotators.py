@@ -19,18 +19,23 @@ ITEMS = 24
 
 
 def let_judge(project: Project) -> None:
-    """Four who mostly see that the first response is better, and one who looks at the left alone;
-    some reasons, some weeks, some gold."""
+    """Four who mostly see which response is better, and one who looks at the left alone; some
+    reasons, some weeks, some gold."""
     draw = random.Random(0)
     names = ("Ann", "Ben", "Cat_with_a_rather_long_name", "Dan", "Lefty")
     people = [make_member(project, username=name) for name in names]
     for number in range(ITEMS):
         texts = ["It is right. " * 9, "It is wrong, and says so at length. " * 9]
-        item = make_item(project, [f"{number} {text}" for text in texts], answers_wanted=5)
+        item = make_item(
+            project,
+            [f"{number} {text}" for text in texts[:: 1 if number % 2 else -1]],
+            answers_wanted=5,
+        )
         for person in people:
             turn = make_assignment(item, person)
             is_lefty = person is people[-1]
-            first = turn.display_order[0] == 0 if is_lefty else draw.random() < 0.9
+            is_right = draw.random() < 0.9
+            first = turn.display_order[0] == 0 if is_lefty else is_right == bool(number % 2)
             said = services.submit_answer(
                 turn,
                 answer={"strength": 2 if first else -2, "both_bad": False},
@@ -40,9 +45,9 @@ def let_judge(project: Project) -> None:
             )
             weeks = timedelta(weeks=(ITEMS - number) // 4)
             Annotation.objects.filter(pk=said.pk).update(created=said.created - weeks)
-    gold = project.items.all()[: ITEMS // 4]
-    for item in gold:
-        answer = {"strength": 2, "both_bad": False}
+    gold = project.items.order_by("pk")[: ITEMS // 4]
+    for number, item in enumerate(gold):
+        answer = {"strength": 2 if number % 2 else -2, "both_bad": False}
         services.make_gold(item, kind="hidden", answer=answer, reason="It is right.")
 
 
