@@ -7,11 +7,13 @@ from django.contrib.auth.models import User
 from django.http import Http404
 
 from annotation.aggregation import dawid_skene
-from annotation.models import AnnotatorWeight, Pause, Project
-from annotation.queries_annotators import AnnotatorLine, page_of
-from annotation.queries_votes import Material, material
+from annotation.agreement_state import judgements_of
+from annotation.answer_table import answer_table
+from annotation.measures import DIRECTION
+from annotation.models import AnnotatorWeight, Assignment, Pause, Project
+from annotation.queries_annotators import AnnotatorLine, annotators_page
 
-MOST_PAIRS = 2_000  # for the table of Dawid and Skene, the newest ones
+MOST_ITEMS = 2_000  # for the table of Dawid and Skene, the newest ones
 LABELS = ("the first", "equal", "the second", "neither")
 USUAL_MESSAGE = (
     "Before you go on we would like to talk about your answers. Nothing that you did is lost."
@@ -34,7 +36,6 @@ class AnnotatorPage:
     line: AnnotatorLine
     confusion: Confusion | None
     weights: list[AnnotatorWeight]
-    typical: float | None
     pause: Pause | None
     message: str  # for a pause
 
@@ -50,17 +51,15 @@ def find_annotator(project: Project, pk: int) -> User:
 
 def annotator_page(project: Project, annotator: User) -> AnnotatorPage:
     """One person's figures and evidence; Http404 where they have not answered anything."""
-    found = material(project)
-    page = page_of(project, found)
+    page = annotators_page(project)
     line = next((line for line in page.lines if line.pk == annotator.pk), None)
     if line is None:
         raise Http404("This person has not answered anything that counts.")
     weights = AnnotatorWeight.objects.filter(project=project, annotator=annotator)
     return AnnotatorPage(
         line=line,
-        confusion=_confusion(found, annotator.pk),
+        confusion=_confusion(project, annotator),
         weights=list(weights.select_related("created_by")),
-        typical=page.typical,
         pause=Pause.objects.filter(project=project, annotator=annotator, ended=None).first(),
         message=_message(line),
     )
@@ -76,18 +75,24 @@ def _message(line: AnnotatorLine) -> str:
     return USUAL_MESSAGE
 
 
-def _confusion(found: Material, annotator: int) -> Confusion | None:
-    """By the answers of everybody to the newest pairs that this person judged, gold left out."""
-    said = found.said
-    mine = np.unique(said.unit[said.person == annotator])[-MOST_PAIRS:]
-    part = said.where(np.isin(said.unit, mine))
+def _confusion(project: Project, annotator: User) -> Confusion | None:
+    """By everybody's answers to the newest items that this person judged, gold left out; None where
+    they cannot tell."""
+    turns = Assignment.objects.filter(
+        annotator=annotator, status=Assignment.Status.ANSWERED, item__project=project
+    )
+    items = list(turns.order_by("-item").values_list("item", flat=True)[:MOST_ITEMS])
+    table = answer_table(project, items)
+    part = judgements_of(table, DIRECTION)[1]
     units, unit = np.unique(part.unit, return_inverse=True)
     people, who = np.unique(part.person, return_inverse=True)
-    if len(people) < 2:
+    if len(people) < 2 or annotator.pk not in people:
         return None
     used, label = np.unique(part.value, return_inverse=True)
     fitted = dawid_skene.fit(unit, who, label, classes=len(used))
-    own = fitted.errors[int(np.searchsorted(people, annotator))]
+    if (fitted.errors.diagonal(axis1=1, axis2=2).mean(axis=0) < 0.5).any():
+        return None  # most would err on what is true: with so few answers its labels mean nothing
+    own = fitted.errors[int(np.searchsorted(people, annotator.pk))]
     names = [LABELS[value] for value in used.tolist()]
     return Confusion(
         labels=names,

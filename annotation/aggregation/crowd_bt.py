@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from annotation.aggregation.intervals import Z_95
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 PRIOR = (4.0, 2.0)  # a, b of η: two in three votes right, as sure of it as after four votes
 PRECISION = 0.1  # λ of s
 STEPS = 500
+GRID = 200  # points of η, for its interval
 
 
 @dataclass(frozen=True)
@@ -93,20 +92,23 @@ def fit(
     return CrowdBT(found.x[:responses], np.asarray(expit(found.x[responses:])))
 
 
-def reliability_intervals(found: CrowdBT, first: Ints, second: Ints, annotators: Ints) -> Floats:
-    """95 % of what each η may be (K, 2), the strengths taken as known; on the scale of log odds,
-    by Fisher's information of the votes and the prior's curvature,
+def reliability_intervals(
+    found: CrowdBT, first: Ints, second: Ints, wins: Floats, annotators: Ints
+) -> Floats:
+    """Where 95 % of each η's posterior lies (K, 2), the strengths taken as known.
 
-        I_k = (η (1 - η))² Σ (2 b - 1)² / (c (1 - c)) + (a + b' - 2) η (1 - η)
-
-    b the chance that the first is better, c = η b + (1 - η)(1 - b), a and b' of the prior.
+    It is summed up on a grid of η: Beta(a, b) Π (η c + (1 - η)(1 - c)) over the annotator's votes,
+    c the chance that what they said is right.
     """
     better = found.preferred(first, second)
-    eta = found.reliability
-    chance = eta[annotators] * better + (1 - eta[annotators]) * (1 - better)
-    votes = np.bincount(
-        annotators, (2 * better - 1) ** 2 / (chance * (1 - chance)), minlength=len(eta)
-    )
-    slope = eta * (1 - eta)
-    reach = Z_95 / np.sqrt(slope**2 * votes + (sum(PRIOR) - 2) * slope)
-    return np.stack([expit(logit(eta) - reach), expit(logit(eta) + reach)], axis=1)
+    grid = (np.arange(GRID) + 0.5) / GRID
+    a, b = PRIOR
+    logs = np.empty((len(found.reliability), GRID))
+    for n, eta in enumerate(grid.tolist()):
+        chance = eta * better + (1 - eta) * (1 - better)
+        likely = wins * np.log(chance) + (1 - wins) * np.log1p(-chance)
+        logs[:, n] = np.bincount(annotators, likely, minlength=len(logs))
+        logs[:, n] += (a - 1) * np.log(eta) + (b - 1) * np.log1p(-eta)
+    mass = np.exp(logs - logs.max(axis=1, keepdims=True)).cumsum(axis=1)
+    below = mass / mass[:, -1:]
+    return np.stack([grid[(below < bound).sum(axis=1)] for bound in (0.025, 0.975)], axis=1)

@@ -16,9 +16,9 @@ from annotation.suspicion.tail import upper_tail
 
 LABEL = "Always the longer"
 LEVEL = 0.001
-SHARE = 0.85
+SHARE = 0.8
 
-LEVELS = 200  # of q, rounded up: p grows by it
+LEVELS = 100  # of q, rounded up: p grows by it
 
 
 def findings(votes: Votes, crowd: Crowd, first_longer: Flags, differ: Flags) -> list[Finding]:

@@ -78,6 +78,8 @@ class Crowd:
     @property
     def honest(self) -> list[tuple[float, float]]:
         """Accuracies of honest people with their shares: three points with this mean and spread."""
+        if self.spread == 0:
+            return [(self.typical, 1.0)]
         reach = 3**0.5 * self.spread
         points = [
             (self.typical, 2 / 3),

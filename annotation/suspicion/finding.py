@@ -28,4 +28,9 @@ def of(count: int, total: int, what: str) -> str:
 
 def p_words(p: float) -> str:
     """p as it stands in a sentence; what is smaller than can be computed is not given as 0."""
-    return "p < 0.0001" if p < 0.0001 else f"p = {p:.4f}"
+    return "p\u00a0<\u00a00.0001" if p < 0.0001 else f"p\u00a0=\u00a0{p:.4f}"
+
+
+def percent(share: float) -> str:
+    """0.5 → "50 %", which no line breaks apart."""
+    return f"{share:.0%}".replace("%", "\u00a0%")

@@ -10,12 +10,12 @@ project in which nearly everything is a tie lets everybody press "equal"; c know
 import numpy as np
 
 from annotation.suspicion.crowd import Ints
-from annotation.suspicion.finding import ENOUGH, Finding, of, p_words
+from annotation.suspicion.finding import ENOUGH, Finding, of, p_words, percent
 from annotation.suspicion.tail import SMALLEST, binomial_tail
 
 LABEL = "Always the same place"
 LEVEL = 0.001
-SHARE = 0.85
+SHARE = 0.8
 
 BUTTONS = ("the response shown first", "the response shown last", "“equal”", "“neither”")
 LEAST = 0.25  # of c: the others may never have met a tie
@@ -39,10 +39,10 @@ def findings(person: Ints, button: Ints, people: int) -> list[Finding]:
             p=float(p[i]),
             sentence=(
                 f"{of(int(k[i]), int(n[i]), 'answers')} prefer {BUTTONS[chosen[i]]}. Without a"
-                f" habit about {usual[i]:.0%} would, as the order is drawn for each turn."
+                f" habit about {percent(usual[i])} would, as the order is drawn for each turn."
                 if chosen[i] < 2
                 else f"{of(int(k[i]), int(n[i]), 'answers')} say {BUTTONS[chosen[i]]}; of the"
-                f" others’ answers it is {usual[i]:.0%}."
+                f" others’ answers it is {percent(usual[i])}."
             )
             + f" A share as high has {p_words(float(p[i]))}.",
             is_shown=bool(p[i] < LEVEL and k[i] >= SHARE * n[i]),

@@ -22,7 +22,7 @@ LABEL = "Answers by chance"
 LEVEL = 0.008  # beliefs are estimated too: it is 1 % of honest people at most, by simulation
 
 BETTER = 0.025  # by this p somebody is better than lots
-LEVELS = 200  # of how sure the others are, from ½ to 1
+LEVELS = 100  # of how sure the others are, from ½ to 1
 
 
 def tests(votes: Votes, crowd: Crowd) -> tuple[Floats, Floats]:

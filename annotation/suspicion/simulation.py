@@ -1,21 +1,18 @@
 """A crowd whose every member is known, to see what the patterns find and whom they wrong.
 
 Each person answers `rounds` pairs, each together with others drawn anew; a share of the pairs is
-gold. The other side of every figure is the likelihood-ratio test that is told the truth of every
-pair and everybody's accuracy a: of n answers, draw lots if at most c are right, where
-P(Bin(n, a) <= c) <= 1 %. It is not randomised, so it wastes what of this percent lies between two
-counts.
+gold.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr
 
 from annotation.suspicion.crowd import Flags, Floats, Ints, Votes
 
-SIZE = 0.01
+WORDS = 150  # of the two responses
+STOCK = ("The left one is clear and helpful.", "More accurate and more complete.")
 READING = (4.0, 0.5)  # words a second: median, and spread of the logarithm
 SKIMMING = (25.0, 0.5)
 SLIP = 0.05  # how often somebody forgets their habit
@@ -77,13 +74,13 @@ def in_ring(key: int) -> Behaviour:
 @dataclass(frozen=True)
 class Simulated:
     """Votes in everybody's order of time; for each (N,) whether the left one was preferred, whether
-    the longer one was, whether the longer one is the first, and words read a second."""
+    the first is the longer one, words read a second, and the reason that was given."""
 
     votes: Votes
     left: Flags
-    longer: Flags
     first_longer: Flags
     speed: Floats
+    reasons: list[str]
 
 
 def simulate(
@@ -94,8 +91,10 @@ def simulate(
     gold: float,
     seed: int,
     hurried: Sequence[int] = (),
+    copying: Sequence[int] = (),
 ) -> Simulated:
-    """Everybody answers `rounds` pairs beside `overlap` - 1 others; the hurried skim."""
+    """Everybody answers `rounds` pairs beside about `overlap` - 1 others; a share of them is gold.
+    The hurried skim, those who copy give the same few reasons."""
     rng = np.random.default_rng(seed)
     count = len(people)
     groups = -(-count // overlap)
@@ -120,14 +119,17 @@ def simulate(
     return Simulated(
         votes=Votes(flat, np.repeat(np.arange(count), rounds), first.ravel(), truth[flat]),
         left=(first == left).ravel(),
-        longer=first.ravel() == longer[flat],
         first_longer=longer[flat],
         speed=speed.ravel(),
+        reasons=[
+            STOCK[number % len(STOCK)] if k in copying else _own_reason(rng)
+            for k in range(count)
+            for number in range(rounds)
+        ],
     )
 
 
-def informed_power(answers: int, accuracy: float) -> float:
-    """How often the test that knows everything finds somebody who draws lots."""
-    counts = np.arange(answers + 1)
-    allowed = counts[bdtr(counts, answers, accuracy) <= SIZE]
-    return float(bdtr(allowed.max(), answers, 0.5)) if len(allowed) else 0.0
+def _own_reason(rng: np.random.Generator) -> str:
+    """Words of five letters, which hardly ever come twice."""
+    letters = rng.integers(ord("a"), ord("z") + 1, size=(5, 5), dtype=np.uint8)
+    return " ".join(word.tobytes().decode() for word in letters)

@@ -16,7 +16,7 @@ from scipy.special import betainc, ndtr
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-POINTS = 2048
+POINTS = 1024
 SCALES = (32, 16, 8, 4, 2, 1)
 SMALLEST = 1e-12  # below it rounding speaks
 

@@ -14,7 +14,7 @@ were theirs:
 import numpy as np
 
 from annotation.suspicion.crowd import Floats, Ints
-from annotation.suspicion.finding import ENOUGH, Finding, of, p_words
+from annotation.suspicion.finding import ENOUGH, Finding, of, p_words, percent
 from annotation.suspicion.tail import binomial_tail
 
 LABEL = "Faster than reading"
@@ -46,7 +46,7 @@ def findings(person: Ints, words: Floats, seconds: Floats, people: int) -> list[
             p=float(p[i]),
             sentence=(
                 f"{of(int(k[i]), int(n[i]), 'answers')} came faster than {FASTEST:.0f} words a"
-                f" second can be read; of the others’ answers {others[i]:.0%} did. In all,"
+                f" second can be read; of the others’ answers {percent(others[i])} did. In all,"
                 f" {total[i]:,.0f} words in {spent[i]:,.0f} seconds. A count as high has"
                 f" {p_words(float(p[i]))}."
             ),

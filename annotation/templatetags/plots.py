@@ -6,7 +6,7 @@ from django import template
 
 from annotation.aggregation.win_rate import WinRate
 from annotation.agreement.measure import Agreement
-from annotation.queries_annotators import Week
+from annotation.queries_reliability import Week
 
 register = template.Library()
 

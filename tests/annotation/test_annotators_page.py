@@ -159,7 +159,7 @@ def test_a_project_without_preferences_is_said_so() -> None:
         submit_key="k",
     )
     page = annotators_page(project)
-    assert (page.typical, page.votes) == (None, 0)
+    assert (page.figures.typical, page.figures.votes) == (None, 0)
     assert (page.lines[0].reliability, page.lines[0].suspicions) == (None, [])
 
 
