@@ -25,6 +25,7 @@ from annotation import services
 from annotation.exports import jobs as export_jobs
 from annotation.models import ImportBatch, Project
 from annotation.services import tokens
+from annotation.weekly.week import last_week
 from tests.builders import make_annotation, make_item
 from tests.training.builders import make_checkpoint
 from training import services as training_services
@@ -216,6 +217,12 @@ assignments/<uuid:key>/reveal/                                 POST   401 409 40
 assignments/<uuid:key>/reveal/                                 else   405 405 405 405 405 405
 projects/<slug:slug>/me/                                       GET    302 200 404 200 404 200
 projects/<slug:slug>/me/                                       else   302 405 405 405 405 405
+projects/<slug:slug>/week/                                     GET    302 200 404 200 404 200
+projects/<slug:slug>/week/                                     else   302 405 405 405 405 405
+projects/<slug:slug>/week/<str:monday>/                        GET    302 200 404 200 404 200
+projects/<slug:slug>/week/<str:monday>/                        else   302 405 405 405 405 405
+projects/<slug:slug>/week/<str:monday>/dismiss/                POST   302 302 404 302 404 302
+projects/<slug:slug>/week/<str:monday>/dismiss/                else   302 405 405 405 405 405
 projects/<slug:slug>/people/<int:pk>/                          GET    302 403 404 403 404 200
 projects/<slug:slug>/people/<int:pk>/                          POST   302 403 404 403 404 200
 projects/<slug:slug>/people/<int:pk>/                          else   302 405 405 405 405 405
@@ -426,6 +433,7 @@ class World:
         self.places: dict[str, Any] = {
             "invitations/<int:pk>": f"invitations/{invitation.pk}",
             "<str:secret>": secret,
+            "<str:monday>": last_week().monday,
             "<slug:slug>": here.slug,
             "chat/<uuid:key>": f"chat/{conversation.key}",
             "comment/<uuid:key>": f"comment/{said.assignment.key}",
