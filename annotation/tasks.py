@@ -48,6 +48,7 @@ def tell_of_weeks() -> None:
     """Tell people of their week, on Monday morning and until all mails are out (every minute, from
     beat)."""
     weekly.tell_people()
+    weekly.send_mails()
 
 
 @shared_task

@@ -1,4 +1,4 @@
-"""Addresses of a person's week."""
+"""Addresses of a person's week, on the page and by e-mail."""
 
 from django.urls import path
 
@@ -10,4 +10,6 @@ urlpatterns = [
     path(
         "projects/<slug:slug>/week/<str:monday>/dismiss/", views.dismiss_week, name="dismiss_week"
     ),
+    path("account/mail/", views.choose_mail, name="choose_mail"),
+    path("mail/stop/<str:token>/", views.stop_mail, name="stop_mail"),
 ]

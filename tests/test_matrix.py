@@ -25,6 +25,7 @@ from annotation import services
 from annotation.exports import jobs as export_jobs
 from annotation.models import ImportBatch, Project
 from annotation.services import tokens
+from annotation.services.weeks import unsubscribe_token
 from annotation.weekly.week import last_week
 from tests.builders import make_annotation, make_item
 from tests.training.builders import make_checkpoint
@@ -159,6 +160,11 @@ account/tokens/                                                POST   302 422 42
 account/tokens/                                                else   302 405 405 405 405 405
 account/tokens/<str:key>/revoke/                               POST   302 404 404 302 404 404
 account/tokens/<str:key>/revoke/                               else   302 405 405 405 405 405
+account/mail/                                                  POST   302 302 302 302 302 302
+account/mail/                                                  else   302 405 405 405 405 405
+mail/stop/<str:token>/                                         GET    200 200 200 200 200 200
+mail/stop/<str:token>/                                         POST   200 200 200 200 200 200
+mail/stop/<str:token>/                                         else   405 405 405 405 405 405
 account/sign_out/                                              POST   302 302 302 302 302 302
 account/sign_out/                                              else   302 405 405 405 405 405
 projects/new/                                                  GET    302 403 403 200 200 200
@@ -434,6 +440,7 @@ class World:
             "invitations/<int:pk>": f"invitations/{invitation.pk}",
             "<str:secret>": secret,
             "<str:monday>": last_week().monday,
+            "<str:token>": unsubscribe_token(member),
             "<slug:slug>": here.slug,
             "chat/<uuid:key>": f"chat/{conversation.key}",
             "comment/<uuid:key>": f"comment/{said.assignment.key}",
