@@ -37,7 +37,7 @@ class Theirs:
 
     kind: str
     words: str
-    why: str
+    why: SafeString
     letters: str
 
 
@@ -202,7 +202,7 @@ def _in_words(project: Project, found: Sequence[Compared], week: Week) -> list[D
                 Theirs(
                     kind=theirs.kind,
                     words=in_words(each.turn.item, theirs.answer, each.turn.display_order),
-                    why=theirs.why,
+                    why=render(theirs.why, markdown=theirs.kind != "researcher"),
                     letters=letters_between(theirs.order, each.turn.display_order),
                 )
                 for theirs in each.references
