@@ -44,6 +44,7 @@ class Theirs:
 @dataclass(frozen=True)
 class Difference:
     prompt: str
+    messages: list[tuple[str, SafeString]]  # who wrote it, as HTML
     responses: list[tuple[str, SafeString]]
     yours: str
     rationale: str
@@ -188,12 +189,16 @@ def _in_words(project: Project, found: Sequence[Compared], week: Week) -> list[D
     )
     for remark in said.order_by("id"):
         comments.setdefault(remark.assignment_id, []).append(remark.text)
+    markdown = project.render_markdown
     return [
         Difference(
             prompt=str(each.turn.item.prompt),
+            messages=[
+                (message["role"], render(message["content"], markdown=markdown))
+                for message in each.turn.item.prompt.messages
+            ],
             responses=[
                 (chr(ord("A") + place), render(texts[each.turn.item_id][index], markdown=markdown))
-                for markdown in [project.render_markdown]
                 for place, index in enumerate(each.turn.display_order)
             ],
             yours=in_words(each.turn.item, each.said.answer or {}, each.turn.display_order),

@@ -10,6 +10,11 @@ urlpatterns = [
     path(
         "projects/<slug:slug>/week/<str:monday>/dismiss/", views.dismiss_week, name="dismiss_week"
     ),
+    path(
+        "projects/<slug:slug>/week/<str:monday>/write/",
+        views.write_about_week,
+        name="write_about_week",
+    ),
     path("account/mail/", views.choose_mail, name="choose_mail"),
     path("mail/stop/<str:token>/", views.stop_mail, name="stop_mail"),
 ]

@@ -8,8 +8,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from annotation import queries, queries_weekly
+from annotation import queries, queries_weekly, services
 from annotation.forms_account import WeeklyMailForm
+from annotation.forms_people import CommentForm
 from annotation.services import weeks
 from annotation.views import SignedIn
 
@@ -41,6 +42,27 @@ def dismiss_week(request: SignedIn, slug: str, monday: str) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return HttpResponse()
     return redirect("me", slug)
+
+
+@login_required
+@never_cache
+@require_POST
+def write_about_week(request: SignedIn, slug: str, monday: str) -> HttpResponse:
+    """The reader answers to those who run the project."""
+    project = queries.find_project(slug, request.user, "annotate")
+    chosen = queries_weekly.find_week(monday)
+    form = CommentForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Write something first, of at most 4,000 characters.")
+    else:
+        try:
+            services.comment(project, request.user, request.user, form.cleaned_data["text"])
+            messages.success(request, "Sent. The managers see it on your page.")
+        except services.AnswerInvalid as refusal:
+            messages.error(request, refusal.message)
+        except services.NotAllowed as refusal:
+            messages.error(request, str(refusal))
+    return redirect("week_of", slug, chosen.monday.isoformat())
 
 
 @login_required

@@ -229,6 +229,8 @@ projects/<slug:slug>/week/<str:monday>/                        GET    302 200 40
 projects/<slug:slug>/week/<str:monday>/                        else   302 405 405 405 405 405
 projects/<slug:slug>/week/<str:monday>/dismiss/                POST   302 302 404 302 404 302
 projects/<slug:slug>/week/<str:monday>/dismiss/                else   302 405 405 405 405 405
+projects/<slug:slug>/week/<str:monday>/write/                  POST   302 302 404 302 404 302
+projects/<slug:slug>/week/<str:monday>/write/                  else   302 405 405 405 405 405
 projects/<slug:slug>/people/<int:pk>/                          GET    302 403 404 403 404 200
 projects/<slug:slug>/people/<int:pk>/                          POST   302 403 404 403 404 200
 projects/<slug:slug>/people/<int:pk>/                          else   302 405 405 405 405 405

@@ -92,7 +92,7 @@ def _settled(
         decided = verdicts.get(item_id)
         if own is None or _is_text(turn, own):
             continue
-        if chosen is None and not _is_new(revisions, own, decided, week):
+        if chosen is None and not is_new(revisions, own, decided, week):
             continue
         turn.item.project = project
         rest = {person: each for person, each in revisions.items() if person != annotator.pk}
@@ -145,7 +145,7 @@ def _said_by(
     return said
 
 
-def _is_new(
+def is_new(
     revisions: dict[int, Annotation | None], own: Annotation, verdict: Verdict | None, week: Week
 ) -> bool:
     """Whether the last thing that a comparison waits for came about in this week."""

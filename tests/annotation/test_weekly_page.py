@@ -6,12 +6,25 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from annotation import services
-from annotation.models import Annotation, Item, Membership, Project, Reveal, Verdict, WeekNote
+from annotation.models import (
+    Annotation,
+    Comment,
+    Item,
+    Membership,
+    Project,
+    Reveal,
+    Verdict,
+    WeekNote,
+)
 from annotation.queries_weekly import WeekPage, week_page
+from annotation.services.answers import EDIT_WINDOW
 from annotation.services.claims import claim_item
+from annotation.weekly.compared import is_new
 from annotation.weekly.week import Week, last_week, read_week, week_of
 from tests.builders import make_annotation, make_item, make_member, make_prompt
 
@@ -196,6 +209,27 @@ def test_texts_that_people_wrote_are_not_compared(
     assert of_researchers(page_of(project, annotator)) == (None, 0)
 
 
+moments = st.datetimes(datetime(2026, 1, 5), datetime(2026, 2, 28), timezones=st.just(UTC))
+
+
+@given(mine=moments, theirs=st.lists(moments, min_size=1, max_size=3), decided=st.none() | moments)
+def test_each_comparison_is_new_in_one_week_and_stays_its_own_after_it(
+    mine: datetime, theirs: list[datetime], decided: datetime | None
+) -> None:
+    own = Annotation(created=mine)
+    revisions: dict[int, Annotation | None] = {0: own}
+    revisions |= {n: Annotation(created=each) for n, each in enumerate(theirs, 1)}
+    verdict = Verdict(created=decided) if decided else None
+    mondays = [date(2026, 1, 5) + timedelta(weeks=n) for n in range(9)]
+    weeks = [w for w in map(Week, mondays) if is_new(revisions, own, verdict, w)]
+    assert len(weeks) == 1
+    known = max([*theirs, *([decided] if decided else [])])
+    assert known < weeks[0].end
+    assert mine + EDIT_WINDOW < weeks[0].end
+    open_still: dict[int, Annotation | None] = revisions | {9: None}
+    assert not any(is_new(open_still, own, verdict, Week(monday)) for monday in mondays)
+
+
 # --- gold -----------------------------------------------------------------------------------------
 
 
@@ -303,3 +337,15 @@ def test_the_page_takes_few_queries_however_many_items(
     say_on(wednesday())
     with django_assert_max_num_queries(24):
         assert page_of(project, annotator).now.differing == 8
+
+
+def test_the_person_writes_back_about_it(
+    project: Project, browser: Client, annotator: User
+) -> None:
+    address = f"{PAGE}{last_week().monday}/write/"
+    answer = browser.post(address, {"text": "The first one is right."}, follow=True)
+    assert "Sent." in answer.content.decode()
+    assert Comment.objects.get().text == "The first one is right."
+    answer = browser.post(address, {"text": ""}, follow=True)
+    assert "Write something first" in answer.content.decode()
+    assert Comment.objects.count() == 1

@@ -66,7 +66,7 @@ def test_the_notice_is_in_nobodys_way_and_leads_to_the_week(
     page.get_by_role("link", name="Read it").click()
     expect(page.get_by_role("heading", name="Your week", exact=True)).to_be_visible()
     expect(page.get_by_role("article")).to_have_count(2)
-    page.get_by_text("The responses, as you saw them").first.click()
+    page.get_by_text("The item, as you saw it").first.click()
     expect(page.get_by_text("Read both to the end.")).to_be_visible()
     assert_no_axe_violations(page)
     assert_no_sideways_scroll(page)
