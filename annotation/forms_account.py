@@ -10,3 +10,9 @@ class TokenForm(forms.Form):
         choices=[(30, "30 days"), (90, "90 days"), (365, "a year"), (0, "as long as you keep it")],
         initial=90,
     )
+
+
+class WeeklyMailForm(forms.Form):
+    weekly = forms.TypedChoiceField(
+        coerce=lambda value: value == "yes", choices=[("yes", "yes"), ("no", "no")]
+    )

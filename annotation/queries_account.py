@@ -5,11 +5,13 @@ from datetime import datetime
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
 from annotation import second_factor
 from annotation.services.tokens import tokens_of
+from annotation.services.weeks import wants_weekly_mail
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,16 @@ class TokenLine:
 
 @dataclass(frozen=True)
 class AccountPage:
-    """`codes_left` are unused recovery codes."""
+    """`codes_left` are unused recovery codes. `has_weekly_mail` says whether weeks are mailed at
+    all, `wants_weekly_mail` whether to this person."""
 
     has_second_factor: bool
     needs_second_factor: bool
     codes_left: int
     has_sso: bool
     tokens: list[TokenLine]
+    has_weekly_mail: bool
+    wants_weekly_mail: bool
 
 
 def account_page(user: User) -> AccountPage:
@@ -44,6 +49,8 @@ def account_page(user: User) -> AccountPage:
             TokenLine(each.token_key, each.created, each.expiry, has_expired=_is_past(each.expiry))
             for each in tokens_of(user)
         ],
+        has_weekly_mail=settings.WEEKLY_MAIL_IS_ON,
+        wants_weekly_mail=wants_weekly_mail(user),
         has_sso=SocialAccount.objects.filter(user=user).exists(),
     )
 

@@ -105,9 +105,9 @@ def my_page(project: Project, annotator: User) -> MyPage:
     turns = Assignment.objects.filter(item__project=project, annotator=annotator)
     hidden = outcomes(project, annotator, Gold.Kind.HIDDEN, until=week)
     return MyPage(
-        total=_work(project, annotator),
-        this_week=_work(project, annotator, week),
-        last_week=_work(project, annotator, week - timedelta(days=7), week),
+        total=work_of(project, annotator),
+        this_week=work_of(project, annotator, week),
+        last_week=work_of(project, annotator, week - timedelta(days=7), week),
         since=week,
         with_researchers=GoldAgreement(sum(hidden), len(hidden)),
         with_peers=agreement_with_peers(project, annotator, week),
@@ -149,12 +149,13 @@ def _answers(project: Project, annotator: User) -> QuerySet[Annotation]:
     return said.filter(assignment__annotator=annotator, assignment__item__project=project)
 
 
-def _work(
+def work_of(
     project: Project,
     annotator: User,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Work:
+    """What the person did from `since` and before `until`, gold and all."""
     said = _answers(project, annotator)
     if since is not None:
         said = said.filter(created__gte=since)

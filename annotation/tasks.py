@@ -8,6 +8,7 @@ from annotation.coverage import jobs as coverage
 from annotation.exports import jobs as exports
 from annotation.imports import jobs as imports
 from annotation.services import chat_turns
+from annotation.weekly import jobs as weekly
 
 
 @shared_task
@@ -40,6 +41,14 @@ def measure_diversity(report_id: int) -> None:
 @shared_task
 def answer_turn(turn_id: int) -> None:
     chat.carry_out(turn_id)
+
+
+@shared_task
+def tell_of_weeks() -> None:
+    """Tell people of their week, on Monday morning and until all mails are out (every minute, from
+    beat)."""
+    weekly.tell_people()
+    weekly.send_mails()
 
 
 @shared_task

@@ -35,4 +35,5 @@ urlpatterns = [
     path("", include("annotation.urls_batches")),
     path("", include("annotation.urls_chat")),
     path("", include("annotation.urls_review")),
+    path("", include("annotation.urls_weekly")),
 ]

@@ -17,6 +17,7 @@ from annotation import (
     queries_people,
     queries_projects,
     queries_threads,
+    queries_weekly,
     services,
 )
 from annotation.forms_flow import MemberLimitsForm
@@ -101,6 +102,7 @@ def person(request: SignedIn, slug: str, pk: int) -> HttpResponse:
         "section": "settings",
         "member": member,
         "page": queries_people.person_page(project, member),
+        "weeks": queries_weekly.notes_of(project, member),
         "form": form,
         "limits": limits,
         "limits_form": MemberLimitsForm(initial=asdict(limits)),

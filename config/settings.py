@@ -204,6 +204,11 @@ if EMAIL_IS_ON:
     vars().update(env.email_url("EMAIL_URL"))
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("EMAIL_FROM", default="prefloop@localhost")
+# Where people reach us, for links in mails that no request asked for: https://prefloop.example.org
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")
+if SITE_URL and not (urlsplit(SITE_URL).scheme in ("http", "https") and urlsplit(SITE_URL).netloc):
+    raise ImproperlyConfigured("SITE_URL must begin with https:// or http:// and name a host.")
+WEEKLY_MAIL_IS_ON = EMAIL_IS_ON and bool(SITE_URL)
 
 # --- database -----------------------------------------------------------------------------------
 
@@ -289,6 +294,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "settle-batches": {"task": "annotation.tasks.settle_batches", "schedule": 30.0},
     "reconcile-runs": {"task": "training.tasks.reconcile", "schedule": 10.0},
+    "tell-of-weeks": {"task": "annotation.tasks.tell_of_weeks", "schedule": 60.0},
     "reconcile-files": {"task": "annotation.tasks.reconcile", "schedule": 30.0},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")

@@ -25,6 +25,8 @@ from annotation import services
 from annotation.exports import jobs as export_jobs
 from annotation.models import ImportBatch, Project
 from annotation.services import tokens
+from annotation.services.weeks import unsubscribe_token
+from annotation.weekly.week import last_week
 from tests.builders import make_annotation, make_item
 from tests.training.builders import make_checkpoint
 from training import services as training_services
@@ -158,6 +160,11 @@ account/tokens/                                                POST   302 422 42
 account/tokens/                                                else   302 405 405 405 405 405
 account/tokens/<str:key>/revoke/                               POST   302 404 404 302 404 404
 account/tokens/<str:key>/revoke/                               else   302 405 405 405 405 405
+account/mail/                                                  POST   302 302 302 302 302 302
+account/mail/                                                  else   302 405 405 405 405 405
+mail/stop/<str:token>/                                         GET    200 200 200 200 200 200
+mail/stop/<str:token>/                                         POST   200 200 200 200 200 200
+mail/stop/<str:token>/                                         else   405 405 405 405 405 405
 account/sign_out/                                              POST   302 302 302 302 302 302
 account/sign_out/                                              else   302 405 405 405 405 405
 projects/new/                                                  GET    302 403 403 200 200 200
@@ -216,6 +223,14 @@ assignments/<uuid:key>/reveal/                                 POST   401 409 40
 assignments/<uuid:key>/reveal/                                 else   405 405 405 405 405 405
 projects/<slug:slug>/me/                                       GET    302 200 404 200 404 200
 projects/<slug:slug>/me/                                       else   302 405 405 405 405 405
+projects/<slug:slug>/week/                                     GET    302 200 404 200 404 200
+projects/<slug:slug>/week/                                     else   302 405 405 405 405 405
+projects/<slug:slug>/week/<str:monday>/                        GET    302 200 404 200 404 200
+projects/<slug:slug>/week/<str:monday>/                        else   302 405 405 405 405 405
+projects/<slug:slug>/week/<str:monday>/dismiss/                POST   302 302 404 302 404 302
+projects/<slug:slug>/week/<str:monday>/dismiss/                else   302 405 405 405 405 405
+projects/<slug:slug>/week/<str:monday>/write/                  POST   302 302 404 302 404 302
+projects/<slug:slug>/week/<str:monday>/write/                  else   302 405 405 405 405 405
 projects/<slug:slug>/people/<int:pk>/                          GET    302 403 404 403 404 200
 projects/<slug:slug>/people/<int:pk>/                          POST   302 403 404 403 404 200
 projects/<slug:slug>/people/<int:pk>/                          else   302 405 405 405 405 405
@@ -435,6 +450,8 @@ class World:
         self.places: dict[str, Any] = {
             "invitations/<int:pk>": f"invitations/{invitation.pk}",
             "<str:secret>": secret,
+            "<str:monday>": last_week().monday,
+            "<str:token>": unsubscribe_token(member),
             "<slug:slug>": here.slug,
             "chat/<uuid:key>": f"chat/{conversation.key}",
             "comment/<uuid:key>": f"comment/{said.assignment.key}",

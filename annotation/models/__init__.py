@@ -47,6 +47,7 @@ from annotation.models.queue import (
 )
 from annotation.models.retests import Retest
 from annotation.models.review import AnswerComment, Verdict
+from annotation.models.weeks import MailChoice, WeekNote
 from annotation.models.weights import AnnotatorWeight
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "LogPolicy",
     "LogRecord",
     "LogTally",
+    "MailChoice",
     "Membership",
     "Pause",
     "Project",
@@ -98,6 +100,7 @@ __all__ = [
     "Tally",
     "Turn",
     "Verdict",
+    "WeekNote",
     "is_offered_to",
     "is_opted_out",
     "new_salt",

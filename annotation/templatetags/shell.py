@@ -4,8 +4,9 @@ from typing import Any
 
 from django import template
 
-from annotation import permissions, queries_chat, queries_projects, queries_threads
+from annotation import permissions, queries_chat, queries_projects, queries_threads, queries_weekly
 from annotation.models import Project
+from annotation.weekly.week import Week
 
 register = template.Library()
 
@@ -39,6 +40,12 @@ def chat_is_on(project: Project) -> bool:
 def unread_comments(context: dict[str, Any], project: Project) -> int:
     """How many comments on the reader's own answers they have not seen."""
     return queries_threads.unread_count(project, context["request"].user)
+
+
+@register.simple_tag(takes_context=True)
+def week_ready(context: dict[str, Any], project: Project) -> Week | None:
+    """The week that the reader is to be told of, until they open or dismiss it."""
+    return queries_weekly.week_ready(project, context["request"].user)
 
 
 @register.simple_tag(takes_context=True)
