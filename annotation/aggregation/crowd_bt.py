@@ -23,7 +23,7 @@ Ints = NDArray[np.intp]
 PRIOR = (4.0, 2.0)  # a, b of η: two in three votes right, as sure of it as after four votes
 PRECISION = 0.1  # λ of s
 STEPS = 500
-GRID = 200  # points of η, for its interval
+GRID = 100  # points of η, for its interval
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ errs. So agreeing in errors weighs most in
 
 which is the likelihood ratio of "b copies a" and "each by themselves". Of M couples with enough in
 common the p counts M times (Bonferroni); couples below the level that share somebody are a ring.
+Gold is left out: everybody is asked it, and where gold itself is wrong, all who read well would
+look like a ring.
 """
 
 from collections.abc import Iterator
@@ -29,6 +31,7 @@ LEVEL = 0.001  # after M tests
 SHARED = 8  # pairs that a couple has to have in common
 SCREEN = 3.0  # standard deviations: below it the exact test is not worth its time
 MOST_PEOPLE = 2_000  # with the most votes; couples are counted in a table of people by people
+MOST_TOGETHER = 40  # neighbours in the list of a pair's people that each one is held against
 LEVELS = 100  # of c, rounded up: p grows by it
 
 
@@ -44,9 +47,10 @@ class _Met:
 
 def findings(votes: Votes, crowd: Crowd) -> list[Finding]:
     """Of everybody who shares enough with somebody."""
-    size = votes.people
+    people = _most_active(votes)
+    size = len(people)
     shared, found, mean, spread = (np.zeros(size * size) for _ in range(4))
-    for met in _meetings(votes, crowd):
+    for met in _meetings(votes, crowd, people):
         weight = -np.log(met.chance)
         shared += np.bincount(met.couple, minlength=size * size)
         found += np.bincount(met.couple, weight * met.agree, minlength=size * size)
@@ -56,7 +60,7 @@ def findings(votes: Votes, crowd: Crowd) -> list[Finding]:
     enough = shared >= SHARED
     looked_at = np.flatnonzero(enough & (found - mean > SCREEN * np.sqrt(spread)))
     tests = int(enough.sum())
-    couples = _exactly(votes, crowd, looked_at, tests)
+    couples = _exactly(_meetings(votes, crowd, people), looked_at, tests)
     nearest: dict[int, tuple[float, str]] = {}
     beside: dict[int, set[int]] = {}
     for key, (p, sentence) in couples.items():
@@ -71,27 +75,30 @@ def findings(votes: Votes, crowd: Crowd) -> list[Finding]:
     )
     return [
         Finding(
-            person=k,
+            person=int(people[k]),
             label=LABEL,
             p=nearest.get(k, (1.0, ""))[0],
             sentence=nearest.get(k, (1.0, ""))[1],
             is_shown=k in beside,
-            beside=tuple(sorted(beside.get(k, ()))),
+            beside=tuple(int(people[each]) for each in sorted(beside.get(k, ()))),
         )
         for k in met_enough.tolist()
     ]
 
 
-def _exactly(
-    votes: Votes, crowd: Crowd, looked_at: Ints, tests: int
-) -> dict[int, tuple[float, str]]:
+def _most_active(votes: Votes) -> Ints:
+    """Who is looked at, in order."""
+    return np.sort(np.argsort(-votes.per_person(), kind="stable")[:MOST_PEOPLE])
+
+
+def _exactly(meetings: Iterator[_Met], looked_at: Ints, tests: int) -> dict[int, tuple[float, str]]:
     """The p of these couples, `tests` times, with the sentence."""
     if not len(looked_at):
         return {}
     shape = (len(looked_at), LEVELS + 1)
     seen, hits = (np.zeros(shape, dtype=np.int64) for _ in range(2))
     against = np.zeros(len(looked_at), dtype=np.int64)
-    for met in _meetings(votes, crowd):
+    for met in meetings:
         at = np.searchsorted(looked_at, met.couple)
         kept = looked_at[np.minimum(at, len(looked_at) - 1)] == met.couple
         level = np.ceil(met.chance * LEVELS - 1e-9).astype(np.int64)
@@ -115,30 +122,30 @@ def _exactly(
     }
 
 
-def _meetings(votes: Votes, crowd: Crowd) -> Iterator[_Met]:
-    """All meetings, those of neighbours in a pair's list first; each couple with a < b."""
-    n = votes.per_person()
-    kept = n >= np.sort(n)[-min(MOST_PEOPLE, len(n))]
+def _meetings(votes: Votes, crowd: Crowd, people: Ints) -> Iterator[_Met]:
+    """All meetings, those of neighbours in a pair's list first; each couple with a < b, by their
+    places in `people`."""
+    place = np.full(votes.people, -1)
+    place[people] = np.arange(len(people))
     order = np.lexsort((votes.person, votes.unit))
-    order = order[kept[votes.person[order]]]
+    order = order[(place[votes.person[order]] >= 0) & (votes.truth[order] == 0)]
     unit, person, first = votes.unit[order], votes.person[order], votes.first[order]
-    is_gold = votes.truth[order] != 0
     odds = logit(np.clip(crowd.belief[order], 1e-9, 1 - 1e-9))
     cast = np.where(first, 1.0, -1.0) * logit(crowd.trust)[person]
     accuracy = np.clip(crowd.accuracy, 0.5, 1.0)
-    for step in range(1, len(unit)):
+    for step in range(1, min(len(unit), MOST_TOGETHER + 1)):
         at = np.flatnonzero(unit[step:] == unit[:-step])
         if not len(at):
             break
         a, b = person[at], person[at + step]
-        rest = odds[at] - np.where(is_gold[at], 0.0, cast[at + step])  # without either
+        rest = odds[at] - cast[at + step]  # without either
         sign = np.where(first[at], 1.0, -1.0)
         eta = np.clip(accuracy[a], 0.5, 0.99)
         right = expit(sign * rest + logit(eta))  # that a is right, knowing what a said
         chance = right * accuracy[b] + (1 - right) * (1 - accuracy[b])
         agree = first[at] == first[at + step]
         yield _Met(
-            couple=a * votes.people + b,
+            couple=place[a] * len(people) + place[b],
             chance=np.clip(chance, 1 / LEVELS, 1 - 1e-6),
             agree=agree,
             against=agree & (sign * rest < 0),

@@ -8,10 +8,12 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from annotation import services
+from annotation import queries_reliability, services
 from annotation.models import Annotation, AnnotatorWeight, Item, Membership, Pause, Project
 from annotation.queries_annotator import annotator_page, find_annotator
 from annotation.queries_annotators import AnnotatorLine, annotators_page
+from annotation.queries_reliability import Week
+from annotation.templatetags.plots import sparkline
 from tests.builders import make_annotation, make_assignment, make_item, make_member, make_project
 
 pytestmark = pytest.mark.django_db
@@ -282,3 +284,43 @@ def test_members_of_all_roles_are_named(project: Project) -> None:
     rolf = make_member(project, Membership.Role.RESEARCHER, "rolf")
     judge(make_item(project), rolf, True)
     assert line_of(project, "rolf").role == "Researcher"
+
+
+def test_figures_are_kept_until_somebody_answers_or_gold_changes(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[int] = []
+    whole = queries_reliability.material
+
+    def material(project: Project) -> queries_reliability.Material:
+        counted.append(1)
+        return whole(project)
+
+    monkeypatch.setattr(queries_reliability, "material", material)
+    ann, ben = make_member(project, username="ann"), make_member(project, username="ben")
+    item = make_item(project, answers_wanted=2)
+    judge(item, ann, True)
+    for expected in (1, 1):
+        assert line_of(project, "ann").answers == 1
+        assert len(counted) == expected
+    services.set_weight(project, ann, 0.5, ben)
+    services.pause(project, ann, "Let us talk.")
+    line = line_of(project, "ann")
+    assert (line.weight, line.is_paused, len(counted)) == (0.5, True, 1)
+    judge(item, ben, True)
+    assert len(annotators_page(project).lines) == 2
+    answer = {"strength": 1, "both_bad": False}
+    gold = services.make_gold(item, kind="hidden", answer=answer, reason="So it is.")
+    assert line_of(project, "ann").gold.seen == 1
+    services.retire_gold(gold)
+    assert line_of(project, "ann").gold.seen == 0
+    assert len(counted) == 4
+
+
+def test_a_sparkline_runs_from_the_first_week_to_the_last() -> None:
+    """Of three weeks apart by one and two: at a third of the width; ½ stands in the middle."""
+    weeks = [Week(10, 4, 4), Week(11, 1, 2), Week(13, 0, 3)]
+    drawn = sparkline(weeks)
+    assert drawn["points"] == "2.0,2.0 32.7,12.0 94.0,22.0"
+    assert (drawn["x"], drawn["y"]) == (94.0, 22.0)
+    assert sparkline(weeks[:1])["points"] == "2.0,2.0"

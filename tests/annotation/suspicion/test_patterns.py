@@ -118,15 +118,17 @@ def test_errors_in_common_weigh_more_than_what_is_right() -> None:
     n = 12
     unit = np.concatenate([np.arange(n)] * 2)
     person = np.repeat([0, 1], n)
-    votes = Votes(unit, person, np.ones(2 * n, dtype=bool), np.ones(2 * n))
-    accuracy = np.array([0.9, 0.9])
-    same_and_right = Crowd(np.full(2 * n, 1 - 1e-6), accuracy, accuracy, typical=0.9)
-    same_and_wrong = Crowd(np.full(2 * n, 1e-6), accuracy, accuracy, typical=0.9)
+    votes = Votes(unit, person, np.ones(2 * n, dtype=bool), np.zeros(2 * n, dtype=np.int64))
+    accuracy, trust = np.array([0.9, 0.9]), np.array([0.5, 0.5])
+    same_and_right = Crowd(np.full(2 * n, 1 - 1e-6), accuracy, trust, typical=0.9)
+    same_and_wrong = Crowd(np.full(2 * n, 1e-6), accuracy, trust, typical=0.9)
     assert not any(each.is_shown for each in rings.findings(votes, same_and_right))
     found = rings.findings(votes, same_and_wrong)
     assert [(each.is_shown, each.beside) for each in found] == [(True, (1,)), (True, (0,))]
     assert "12 of 12 shared pairs get the same answer" in found[0].sentence
     assert "On 12 of them both go against" in found[0].sentence
+    gold = Votes(unit, person, votes.first, -np.ones(2 * n, dtype=np.int64))
+    assert rings.findings(gold, same_and_wrong) == []
 
 
 def test_reasons_by_hand() -> None:
