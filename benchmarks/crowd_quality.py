@@ -15,7 +15,7 @@ from annotation.suspicion.survey import CASES, informed, power, survey
 
 ANSWERS = (30, 60, 120)
 GOLD = (0.1, 0.2, 0.5, 1.0)
-OVERLAPS = (5, 20)
+OVERLAPS = (5, 20, 40)
 ACCURACIES = (0.9, 0.8, 0.7)
 
 

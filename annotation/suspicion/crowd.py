@@ -159,8 +159,7 @@ def _people(votes: Votes, found: Crowd) -> tuple[Crowd, Floats]:
         1 / np.maximum(_information(votes, right, np.full(votes.people, eta)), 1e-9)
         for eta in (0.5, found.typical)
     )
-    above = np.maximum(estimate, 0.5)  # who errs on purpose is no better than by chance
-    kinds = _Kinds(above, by_chance, noise, counted)
+    kinds = _Kinds(estimate, by_chance, noise, counted)  # who errs on purpose is nearer to chance
     alike, apart = kinds.fit(found.typical, 0.0), kinds.fit(found.typical, FIRST_SPREAD)
     typical, spread, share, _ = apart if apart[3] - alike[3] > WORTH else alike
     is_honest = kinds.honest(typical, spread, share)[0]
