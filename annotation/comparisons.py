@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from annotation.answer_table import AnswerTable
 from annotation.arrays import Ints, int_columns
 from annotation.distinct import distinct
-from annotation.models import ItemResponse, Project
+from annotation.models import ItemResponse, Project, Response
 from annotation.task_types import TASK_TYPES
 
 Floats = NDArray[np.float64]
@@ -105,8 +105,13 @@ def _responses(project: Project) -> _Responses:
         item=F("item"),
         position=F("position"),
         response=F("response"),
-        source=F("response__source"),
+    )
+    # joined here: the database would carry the texts along
+    written = int_columns(
+        Response.objects.filter(source__project=project), response=F("pk"), source=F("source")
     )
     key = columns["item"] * MAX_RESPONSES + columns["position"]
-    order = np.argsort(key)
-    return _Responses(key[order], columns["response"][order], columns["source"][order])
+    order, known = np.argsort(key), np.argsort(written["response"])
+    response = columns["response"][order]
+    at = known[np.searchsorted(written["response"], response, sorter=known)]
+    return _Responses(key[order], response, written["source"][at])
