@@ -274,6 +274,12 @@ projects/<slug:slug>/batches/<int:pk>/                         POST   302 403 40
 projects/<slug:slug>/batches/<int:pk>/                         else   302 405 405 405 405 405
 projects/<slug:slug>/batches/<int:pk>/act/                     POST   302 403 404 302 404 302
 projects/<slug:slug>/batches/<int:pk>/act/                     else   302 405 405 405 405 405
+projects/<slug:slug>/browse/                                   GET    302 403 404 200 404 200
+projects/<slug:slug>/browse/                                   else   302 405 405 405 405 405
+projects/<slug:slug>/browse/bulk/                              POST   302 403 404 302 404 302
+projects/<slug:slug>/browse/bulk/                              else   302 405 405 405 405 405
+projects/<slug:slug>/browse/<int:pk>/                          GET    302 403 404 200 404 200
+projects/<slug:slug>/browse/<int:pk>/                          else   302 405 405 405 405 405
 projects/<slug:slug>/imports/                                  GET    302 403 404 200 404 200
 projects/<slug:slug>/imports/                                  POST   302 403 404 422 404 422
 projects/<slug:slug>/imports/                                  else   302 405 405 405 405 405
@@ -470,6 +476,7 @@ class World:
             "gold/make/<int:pk>": f"gold/make/{item.pk}",
             "gold/<int:pk>": f"gold/{gold.pk}",
             "items/<int:pk>": f"items/{item.pk}",
+            "browse/<int:pk>": f"browse/{item.pk}",
             "review/<int:pk>": f"review/{item.pk}",
             "imports/<int:pk>": f"imports/{batch.pk}",
             "exports/<int:pk>": f"exports/{export.pk}",

@@ -15,6 +15,7 @@ from annotation.services.batches import (
     settle_batches,
 )
 from annotation.services.building import Built, build_items
+from annotation.services.bulk import reopen_items, retire_items
 from annotation.services.categories import rename_category, set_category, set_targets
 from annotation.services.claims import claim_item, claim_next, release_stale
 from annotation.services.content import (
@@ -146,6 +147,7 @@ __all__ = [
     "renew_password",
     "reopen_batch",
     "reopen_item",
+    "reopen_items",
     "require_all_read",
     "require_trained",
     "reset_second_factor",
@@ -153,6 +155,7 @@ __all__ = [
     "resume_batch",
     "retire_gold",
     "retire_item",
+    "retire_items",
     "retry_turn",
     "reveal",
     "revoke_invitation",
