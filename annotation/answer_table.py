@@ -4,7 +4,7 @@ A million answers are as many rows of a few numbers, but mostly far fewer differ
 of these is fetched, and understood, once.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -29,11 +29,9 @@ from numpy.typing import NDArray
 
 from annotation.arrays import Ints, int_columns
 from annotation.distinct import distinct
-from annotation.models import Annotation, Assignment, Item, Project
+from annotation.models import Annotation, Assignment, Gold, Item, Project
 from annotation.task_types import Answer
 
-# Gold measures people, a retest is a copy for one of them: neither says anything of the project.
-LEFT_OUT = (Item.Status.GOLD, Item.Status.RETEST)
 ASKED_AT_ONCE = 10_000  # keys in one query: SQLite takes 32,766 at most
 UNKNOWN = -1
 COLUMNS = ("annotation", "item", "annotator", "created", "guideline", "spent", "said")
@@ -104,12 +102,12 @@ def answer_table(
     project: Project,
     items: Sequence[int] | None = None,
     *,
-    left_out: Collection[str] = LEFT_OUT,
+    with_gold: bool = False,
     with_turns: bool = True,
 ) -> AnswerTable:
     """All answers of the project that count (`Annotation.objects.current`), or those to some of
-    its items, a few thousand at most; those to gold and retests left out, unless other statuses of
-    items are.
+    its items, a few thousand at most. Retests are left out, being copies for one person, and so is
+    what is or was gold, which measures people, unless it is asked for.
 
     Without turns the columns of who, when, by which guideline and how long stay empty: a quarter
     of the time less.
@@ -119,8 +117,11 @@ def answer_table(
     )
     if items is not None:
         revisions = revisions.filter(assignment__item__in=items)
+    if not with_gold:
+        gold = Gold.objects.filter(item__project=project)
+        revisions = revisions.exclude(assignment__item__in=gold.values("item"))
     columns = int_columns(
-        revisions.exclude(assignment__item__status__in=left_out),
+        revisions.exclude(assignment__item__status=Item.Status.RETEST),
         **(_turns() if with_turns else {}),
         item=F("assignment__item"),
         content=_content(),

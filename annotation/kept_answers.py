@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from django.db.models import Max, Sum
 
-from annotation.answer_table import LEFT_OUT, AnswerTable, answer_table
+from annotation.answer_table import AnswerTable, answer_table
 from annotation.arrays import Ints
-from annotation.models import Annotation, Project
+from annotation.models import Annotation, Item, Project
 
 SMALL = 20_000  # answers; as few are read each time, which takes no longer
 LOOK_BACK = 200  # annotations
@@ -147,5 +147,5 @@ def _last_annotation() -> int:
 
 
 def _answers_that_count(project: Project) -> int:
-    counted = project.items.exclude(status__in=LEFT_OUT)
+    counted = project.items.filter(gold=None).exclude(status=Item.Status.RETEST)
     return counted.aggregate(answers=Sum("answer_count"))["answers"] or 0

@@ -13,7 +13,7 @@ from annotation.agreement.units import Judgements
 from annotation.answer_table import AnswerTable, Given, answer_table
 from annotation.arrays import Ints, int_columns
 from annotation.measures import DIRECTION, EQUAL, FIRST, NEITHER, SECOND
-from annotation.models import Gold, Item, ItemResponse, Project
+from annotation.models import Gold, ItemResponse, Project
 from annotation.suspicion.crowd import Flags, Floats, Votes
 from annotation.task_types import TASK_TYPES
 
@@ -51,7 +51,7 @@ class Material:
 
 def material(project: Project) -> Material:
     """All answers that count, hidden gold with them; training and retired gold left out."""
-    table = answer_table(project, left_out=[Item.Status.RETEST])
+    table = answer_table(project, with_gold=True)
     golds = {gold.item_id: gold for gold in Gold.objects.filter(item__project=project)}
     in_force = {
         item: gold

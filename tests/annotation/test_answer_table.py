@@ -60,7 +60,17 @@ def test_what_does_not_count_is_left_out(project: Project) -> None:
     services.make_gold(
         gold.assignment.item, kind=Gold.Kind.HIDDEN, answer=A_BETTER, reason="It is clear."
     )
+    was_gold = make_annotation(make_item(project), answer=A_BETTER)
+    services.retire_gold(
+        services.make_gold(
+            was_gold.assignment.item, kind=Gold.Kind.HIDDEN, answer=A_BETTER, reason="It was clear."
+        )
+    )
     table = answer_table(project)
+    assert set(answer_table(project, with_gold=True).item.tolist()) - set(table.item.tolist()) == {
+        gold.assignment.item_id,
+        was_gold.assignment.item_id,
+    }
     found = dict(zip(table.item.tolist(), (table.given[n].answer for n in table.said), strict=True))
     assert found == {kept.assignment.item_id: A_BETTER, edited.assignment.item_id: B_BETTER}
 
