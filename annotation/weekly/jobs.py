@@ -3,7 +3,8 @@
 Rows are made on Monday morning, for whoever answered something in the week before, whichever
 worker comes first: a second row is refused by the database. A mail is sent by who moved its row
 from `queued` to `sending`. A server that takes nothing gets it again later, ever more rarely, until
-the next week is over. A worker that stopped between sending and saying so leaves the row `sending`:
+the next week is over; should it have taken it after all and lost the line before saying so, both
+copies have one id. A worker that stopped between sending and saying so leaves the row `sending`:
 such a mail is not sent again, for it may have arrived, and the page says the same.
 """
 
@@ -76,7 +77,8 @@ def _note_of(project: Project, user: User, week: Week, now: datetime) -> WeekNot
 def send_mails(now: datetime | None = None) -> int:
     """Send what is due; how many mails a server took.
 
-    The first one that a server cannot be reached for ends the turn: the others would wait in vain.
+    Where no server is reached the turn ends: the others would wait in vain. One address that is not
+    served yet keeps nobody waiting.
     """
     now = now or timezone.now()
     stuck = WeekNote.objects.filter(mail=Mail.SENDING, mail_at__lt=now - UNSURE_AFTER)
@@ -86,6 +88,8 @@ def send_mails(now: datetime | None = None) -> int:
     for pk in list(due.values_list("pk", flat=True)):
         try:
             sent += carry_out(pk, now)
+        except SMTPRecipientsRefused:
+            logger.info("The mail of note %s is not taken yet.", pk)
         except (OSError, SMTPException):
             logger.exception("The mail server takes nothing; mails of the week wait.")
             break

@@ -222,15 +222,34 @@ def test_a_server_that_is_away_all_week_is_given_up(
     assert WeekNote.objects.get().mail_why == "The mail server took nothing for a week."
 
 
+@pytest.mark.parametrize(("code", "state"), [(550, Mail.REFUSED), (450, Mail.QUEUED)])
 def test_an_address_that_is_refused_keeps_nobody_else_waiting(
-    project: Project, worker: User, mails: Settings, monkeypatch: pytest.MonkeyPatch
+    project: Project,
+    worker: User,
+    mails: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    state: str,
 ) -> None:
-    refused = SMTPRecipientsRefused({"a@example.org": (550, b"No such user")})
-    monkeypatch.setattr(Broken, "error", refused)
+    """550 is for ever, 450 for now (RFC 5321)."""
+
+    def refuse_one(backend: EmailBackend, messages: Sequence[Any]) -> int:
+        if messages[0].to == ["a@example.org"]:
+            raise SMTPRecipientsRefused({"a@example.org": (code, b"Not now, or never")})
+        mail.outbox.extend(messages)
+        return len(messages)
+
+    monkeypatch.setattr(Broken, "send_messages", refuse_one)
     mails.EMAIL_BACKEND = BROKEN
+    other = make_member(project)
+    User.objects.filter(pk=other.pk).update(email="b@example.org")
+    make_annotation(make_item(project), other)
+    Annotation.objects.update(created=last_week().start + timedelta(days=2))
     tell_people(ready())
-    assert send_mails(ready()) == 0
-    assert WeekNote.objects.get().mail == Mail.REFUSED
+    assert send_mails(ready()) == 1
+    assert [message.to for message in mail.outbox] == [["b@example.org"]]
+    assert WeekNote.objects.get(annotator=worker).mail == state
+    assert WeekNote.objects.get(annotator=other).mail == Mail.SENT
 
 
 def test_a_mail_of_a_worker_that_died_is_not_sent_again(
