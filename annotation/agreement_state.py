@@ -8,7 +8,7 @@ import numpy as np
 from annotation.agreement.measure import Agreement
 from annotation.agreement.sums import Sums, carried_on, sums_of
 from annotation.agreement.tables import CountTable
-from annotation.agreement.units import Judgements
+from annotation.agreement.units import Judgements, count_table
 from annotation.agreement_parts import PARTS, Items
 from annotation.answer_table import AnswerTable
 from annotation.arrays import Ints
@@ -87,6 +87,22 @@ def state_of(project: Project, kept: Kept, chosen: Measure) -> State:
             kept.derived.pop(other, None)  # it would hold a whole table for itself alone
     kept.derived[key] = now
     return now
+
+
+def whole_of(kept: Kept, chosen: Measure) -> CountTable:
+    """The count table of all answers on this measure; carried on where that is possible."""
+    key = ("whole", chosen)
+    before: tuple[int, AnswerTable, CountTable] | None = kept.derived.get(key)
+    changed = kept.changed(before[0]) if before else None
+    if before is None or changed is None:
+        found = count_table(judgements_of(kept.table, chosen)[1])
+    else:
+        found = before[2]
+        for table, sign in ((before[1], -1), (kept.table, 1)) if len(changed) else ():
+            part = table.where(np.isin(table.item, changed))
+            found = found.plus(count_table(judgements_of(part, chosen)[1]), sign)
+    kept.derived[key] = (kept.version, kept.table, found)
+    return found
 
 
 def _carried_on(

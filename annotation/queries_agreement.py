@@ -1,7 +1,7 @@
 """What the agreement page shows: how far people agree, on what, where, and who with whom."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -10,16 +10,17 @@ from django.http import Http404
 
 from annotation.aggregation.win_rate import WinRate
 from annotation.agreement import STATISTICS, krippendorff, percent
-from annotation.agreement.measure import Agreement, measure
+from annotation.agreement.measure import Agreement, Statistic, difference, measure
 from annotation.agreement.people import WithTheRest, with_the_rest
 from annotation.agreement.tables import CountTable
 from annotation.agreement.units import between_two
 from annotation.agreement_parts import PARTS, Part
-from annotation.agreement_state import State, judgements_of, measures_of, state_of
+from annotation.agreement_state import State, judgements_of, measures_of, state_of, whole_of
 from annotation.csv_text import Row, written
 from annotation.kept_answers import kept_answers
 from annotation.measures import Measure
 from annotation.models import Project
+from annotation.queries_browse_filters import BrowseFilters
 
 RELIABLE, TENTATIVE = 0.8, 0.667
 MAX_LINES = 30  # of a breakdown, those with the most answers
@@ -35,11 +36,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Line:
-    """One part of the answers: α and percent agreement among them."""
+    """One part of the answers: α and percent agreement among them, and the data browser's query
+    for the items behind them. `change` is α less that of the line before, where lines follow each
+    other as the versions of a guideline do."""
 
     name: str
     alpha: Agreement
     share: Agreement
+    query: str
+    change: Agreement | None = None
 
 
 @dataclass(frozen=True)
@@ -58,18 +63,32 @@ class Person:
     rest: WithTheRest
     with_researchers: WinRate | None
 
+    @property
+    def query(self) -> str:
+        """The data browser's, for what they answered beside others."""
+        return BrowseFilters(by=(self.pk,), answers=2, counted=True).query
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Two people: how often they say the same, of how many, and the query for the items of both."""
+
+    rate: float | None
+    n: int
+    query: str
+
 
 @dataclass(frozen=True)
 class Pairs:
     """How often each two of the most active people say the same; None on the diagonal."""
 
     names: list[str]
-    rows: list[tuple[str, list[WinRate | None]]]
+    rows: list[tuple[str, list[Cell | None]]]
 
 
 @dataclass(frozen=True)
 class AgreementPage:
-    measures: list[Measure]
+    measures: list[tuple[Measure, Agreement]]  # each with its α
     chosen: Measure | None
     answers: int
     headline: Agreement | None
@@ -117,10 +136,10 @@ def agreement_page(project: Project, name: str = "") -> AgreementPage:
     chosen = next((each for each in measures if each.name == name), None)
     chosen = chosen or next(iter(measures), None)
     if chosen is None:
-        return AgreementPage(measures, None, len(kept.table), None, None, [], [], [], None)
+        return AgreementPage([], None, len(kept.table), None, None, [], [], [], None)
     state = state_of(project, kept, chosen)
     return AgreementPage(
-        measures=measures,
+        measures=[(each, _alpha(whole_of(kept, each), each)) for each in measures],
         chosen=chosen,
         answers=len(kept.table),
         headline=_alpha(state.sums.whole, chosen),
@@ -134,7 +153,7 @@ def agreement_page(project: Project, name: str = "") -> AgreementPage:
             for each in STATISTICS.values()
         ],
         breakdowns=[
-            Breakdown(part.slug, part.title, part.note, _lines(state, part, chosen))
+            Breakdown(part.slug, part.title, part.note, _lines(project, state, part, chosen))
             for part in PARTS
         ],
         people=_people(state),
@@ -143,21 +162,33 @@ def agreement_page(project: Project, name: str = "") -> AgreementPage:
 
 
 def _alpha(counts: CountTable, chosen: Measure) -> Agreement:
-    return measure(partial(krippendorff.compute, metric=chosen.metric), counts)
+    return measure(_statistic(chosen), counts)
 
 
-def _lines(state: State, part: Part, chosen: Measure) -> list[Line]:
+def _statistic(chosen: Measure) -> Statistic:
+    return partial(krippendorff.compute, metric=chosen.metric)
+
+
+def _lines(project: Project, state: State, part: Part, chosen: Measure) -> list[Line]:
     sums, names = state.sums, state.names[part.slug]
     keys = sums.keys(part.slug)
     most = sorted(keys, key=lambda key: (-sums.sizes[part.slug, key], key))[:MAX_LINES]
-    lines = []
-    for key in sorted(most) if part.is_ordered else most:
+    shown = {key: names.get(key, "–") for key in (sorted(most) if part.is_ordered else most)}
+    found = part.found(project, shown)
+    lines: list[Line] = []
+    before: CountTable | None = None
+    for key, name in shown.items():
         table = sums.parts[part.slug, key]
         known = state.figures.get((part.slug, key))
         if known is None or known[0] is not table:
             known = (table, _alpha(table, chosen), measure(percent.compute, table))
             state.figures[part.slug, key] = known
-        lines.append(Line(names.get(key, "–"), known[1], known[2]))
+        change = None
+        if part.slug == "guidelines" and before is not None:
+            change = difference(_statistic(chosen), before, table)
+        query = replace(found.get(key, BrowseFilters()), counted=True).query
+        lines.append(Line(name, known[1], known[2], query, change))
+        before = table
     return lines
 
 
@@ -192,11 +223,15 @@ def _pairs(state: State, chosen: Measure) -> Pairs | None:
     names = dict(User.objects.filter(pk__in=most).values_list("pk", "username"))
     found = between_two(said, most)
     labels = [names.get(pk, "–") for pk in most]
-    rows = [
-        (names.get(a, "–"), [found.get((min(a, b), max(a, b))) if a != b else None for b in most])
-        for a in most
-    ]
+    rows = [(names.get(a, "–"), [_cell(found, a, b) for b in most]) for a in most]
     return Pairs(labels, rows)
+
+
+def _cell(found: Mapping[tuple[int, int], WinRate], a: int, b: int) -> Cell | None:
+    both = (min(a, b), max(a, b))
+    if a == b or both not in found:
+        return None
+    return Cell(found[both].rate, found[both].n, BrowseFilters(by=both, counted=True).query)
 
 
 # --- as files -------------------------------------------------------------------------------------
@@ -205,7 +240,12 @@ def _pairs(state: State, chosen: Measure) -> Pairs | None:
 def csv_of(project: Project, table: str, name: str = "") -> str:
     """A table of the page as CSV; Http404 where there is no such table."""
     page = agreement_page(project, name)
-    tables = {"figures": _figure_rows, "people": _people_rows, "pairs": _pair_rows}
+    tables = {
+        "figures": _figure_rows,
+        "measures": _measure_rows,
+        "people": _people_rows,
+        "pairs": _pair_rows,
+    }
     if table in tables:
         return written(tables[table](page))
     if table not in {part.slug for part in PARTS}:
@@ -219,10 +259,20 @@ def _figure_rows(page: AgreementPage) -> Iterable[Row]:
         yield [figure.label, *_cells(figure.found), figure.found.why]
 
 
+def _measure_rows(page: AgreementPage) -> Iterable[Row]:
+    yield ["measure", "alpha", "low", "high", "answers", "items", "why_undefined"]
+    for each, found in page.measures:
+        yield [each.label, *_cells(found), found.why]
+
+
 def _breakdown_rows(page: AgreementPage, slug: str) -> Iterable[Row]:
-    yield [slug, "alpha", "low", "high", "answers", "items", "percent_agreement"]
+    yield [
+        *(slug, "alpha", "low", "high", "answers", "items", "percent_agreement"),
+        *("change", "change_low", "change_high"),
+    ]
     for line in [each for part in page.breakdowns if part.slug == slug for each in part.lines]:
-        yield [line.name, *_cells(line.alpha), line.share.value]
+        change = _cells(line.change)[:3] if line.change else [None] * 3
+        yield [line.name, *_cells(line.alpha), line.share.value, *change]
 
 
 def _people_rows(page: AgreementPage) -> Iterable[Row]:

@@ -47,6 +47,31 @@ def measure(
     return Agreement(value, _interval(statistic(table, table.resampled(draws, seed))), n, items)
 
 
+def difference(
+    statistic: Statistic,
+    before: CountTable,
+    after: CountTable,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> Agreement:
+    """The statistic of `after` less that of `before`, with the interval of both drawn apart."""
+    found = [measure(statistic, table, draws=2, seed=seed) for table in (before, after)]
+    n, items = (
+        sum(values) for values in zip(*((each.n, each.items) for each in found), strict=True)
+    )
+    if found[0].value is None or found[1].value is None:
+        return Agreement(None, None, n, items, next(each.why for each in found if each.why))
+    value = found[1].value - found[0].value
+    if min(each.items for each in found) == 1:
+        return Agreement(value, None, n, items, "One item alone has no interval.")
+    drawn = [
+        statistic(table, table.resampled(draws, seed + place))
+        for place, table in enumerate((before, after))
+    ]
+    return Agreement(value, _interval(drawn[1] - drawn[0]), n, items)
+
+
 def _why(table: CountTable) -> str:
     if table.has_one_value():
         return (

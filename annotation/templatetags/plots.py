@@ -6,6 +6,7 @@ from django import template
 
 from annotation.aggregation.win_rate import WinRate
 from annotation.agreement.measure import Agreement
+from annotation.queries_agreement import Cell
 from annotation.queries_reliability import Week
 
 register = template.Library()
@@ -35,7 +36,13 @@ def p_value(p: float) -> str:
 
 
 @register.filter
-def tenth(share: WinRate) -> int:
+def magnitude(value: float) -> str:
+    """How far from 0, with two digits."""
+    return f"{abs(value):.2f}"
+
+
+@register.filter
+def tenth(share: WinRate | Cell) -> int:
     """0 … 10, for the colour of a cell."""
     return round(10 * (share.rate or 0.0))
 

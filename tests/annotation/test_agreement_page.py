@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from annotation import kept_answers, services
-from annotation.models import Annotation, Membership, Project
+from annotation.models import Annotation, Item, Membership, Project
 from annotation.queries_agreement import agreement_page
 from tests.builders import make_annotation, make_item, make_member, make_project, make_prompt
 
@@ -60,8 +60,9 @@ def test_strength_is_compared_among_those_who_chose_a_stop(
     assert page.chosen.scale == (-3, -2, -1, 0, 1, 2, 3)
     assert page.headline is not None
     assert (page.headline.n, page.headline.items) == (4, 2)
-    names = [each.name for each in page.measures]
-    assert names == ["direction", "strength_7"]
+    found = {each.name: alpha for each, alpha in page.measures}
+    assert list(found) == ["direction", "strength_7"]
+    assert found["strength_7"] == page.headline
 
 
 def test_both_bad_is_an_answer_of_its_own(project: Project, people: list[User]) -> None:
@@ -128,6 +129,35 @@ def test_the_parts(project: Project, people: list[User]) -> None:
     assert "sources" not in parts  # all of one pair
 
 
+def test_each_number_leads_to_the_items_behind_it(
+    project: Project, people: list[User], client: Client, researcher: User
+) -> None:
+    prompt = make_prompt(project, category="maths")
+    say(project, people, A, A, prompt=prompt, sources=["old", "new"])
+    services.put_into_batch(services.add_batch(project, "pilot"), Item.objects.all())
+    Annotation.objects.update(created=datetime(2026, 11, 22, 23, tzinfo=UTC))
+    services.new_guideline(project, "Prefer the shorter one.", people[0])
+    say(project, people, A, B, sources=["old", "base"])
+    Annotation.objects.filter(guideline__version=2).update(
+        created=datetime(2026, 11, 23, tzinfo=UTC)
+    )
+    client.force_login(researcher)
+    page = agreement_page(project)
+    parts = {part.slug: part.lines for part in page.parts}
+    assert set(parts) == {"weeks", "categories", "batches", "sources", "guidelines"}
+    for slug, lines in parts.items():
+        shown = [client.get(f"/projects/demo/browse/?{line.query}") for line in lines]
+        found = [[line.item.pk for line in each.context["page"].lines] for each in shown]
+        assert sorted(found) == sorted([pk] for pk in Item.objects.values_list("pk", flat=True)), (
+            slug
+        )
+    assert page.pairs is not None
+    cell = page.pairs.rows[0][1][1]
+    assert cell is not None
+    both = client.get(f"/projects/demo/browse/?{cell.query}").context["page"]
+    assert len(both.lines) == cell.n == 2
+
+
 def test_guideline_versions_and_source_pairs(project: Project, people: list[User]) -> None:
     say(project, people, A, A, sources=["old", "new"])
     services.new_guideline(project, "Prefer the shorter one.", people[0])
@@ -136,6 +166,28 @@ def test_guideline_versions_and_source_pairs(project: Project, people: list[User
     shares = {line.name: line.share.value for line in parts["guidelines"].lines}
     assert sorted(shares.values()) == [0.0, 1.0]
     assert len(parts["sources"].lines) == 2
+
+
+def test_a_new_guideline_is_held_beside_the_one_before(
+    project: Project, people: list[User]
+) -> None:
+    """1 - 7 · 4 / (64 - 16 - 16) = ⅛ under the first version, 1 under the second."""
+    for first, second in ((A, B), (A, A), (B, B), (B, A)):
+        say(project, people, first, second)
+    services.new_guideline(project, "Prefer the shorter one.", people[0])
+    for person in people:
+        services.acknowledge(project, person, project.guidelines.order_by("version").last().version)
+    for answer in (A, B) * 4:
+        say(project, people, answer, answer)
+    (lines,) = (p.lines for p in agreement_page(project).parts if p.slug == "guidelines")
+    assert [line.change is None for line in lines] == [True, False]
+    before, after = (line.alpha.value for line in lines)
+    assert (before, after) == (pytest.approx(0.125), pytest.approx(1.0))
+    change = lines[1].change
+    assert change is not None
+    assert change.value == pytest.approx(0.875)
+    assert change.interval is not None
+    assert change.interval[0] <= 0.875 <= change.interval[1]
 
 
 @pytest.mark.parametrize(
@@ -209,7 +261,7 @@ def test_without_two_answers_it_says_what_to_do(
     assert client.get(f"{url}?measure=nonsense").status_code == 404
 
 
-@pytest.mark.parametrize("table", ["figures", "people", "pairs", "weeks"])
+@pytest.mark.parametrize("table", ["figures", "measures", "people", "pairs", "weeks"])
 def test_each_table_is_a_file(
     project: Project, people: list[User], client: Client, table: str
 ) -> None:
@@ -218,7 +270,7 @@ def test_each_table_is_a_file(
     url = f"/projects/{project.slug}/agreement/"
     sent = client.get(f"{url}{table}.csv?measure=direction")
     rows = list(csv.DictReader(StringIO(sent.content.decode())))
-    assert len(rows) == {"figures": 4, "people": 3, "pairs": 6, "weeks": 1}[table]
+    assert len(rows) == {"figures": 4, "measures": 2, "people": 3, "pairs": 6, "weeks": 1}[table]
     if table == "people":
         assert (rows[0]["person"], float(rows[0]["with_the_rest"])) == ("cat", 0.0)
     assert client.get(f"{url}nothing.csv").status_code == 404
