@@ -26,6 +26,10 @@ from annotation.weekly.week import Week
 
 COMPARED = 5_000  # newest turns of the person that are looked at
 ASKED = (Item.Status.OPEN, Item.Status.PAUSED)
+NEEDED = (  # of each answer: there may be thousands in a week
+    *("revision", "kind", "answer", "rationale", "created"),
+    *("assignment__item", "assignment__annotator", "assignment__display_order"),
+)
 KINDS = ("verdict", "researcher", "training")
 
 
@@ -134,7 +138,8 @@ def _said_by(
     """{item: {person: their answer at the end of the week, or None where they had none}}"""
     rows = Annotation.objects.filter(
         assignment__item__in=list(turns), assignment__status=Assignment.Status.ANSWERED
-    ).select_related("assignment")
+    )
+    rows = rows.select_related("assignment").only(*NEEDED)
     said: defaultdict[int, dict[int, Annotation | None]] = defaultdict(dict)
     for row in rows.order_by("assignment", "revision"):
         people = said[row.assignment.item_id]
