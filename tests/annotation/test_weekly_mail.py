@@ -1,8 +1,10 @@
 """Told once: the note of a week, and its e-mail, whatever workers and servers do."""
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from logging import LogRecord
 from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from threading import Barrier, Thread
 from typing import Any
@@ -28,6 +30,7 @@ from annotation.services.weeks import (
 )
 from annotation.weekly.jobs import FIRST_WAIT, UNSURE_AFTER, carry_out, send_mails, tell_people
 from annotation.weekly.week import Week, last_week
+from config.logs import HideSecrets
 from tests.builders import make_annotation, make_item, make_member, make_project
 
 Mail = WeekNote.Mail
@@ -336,6 +339,20 @@ def test_a_link_that_is_not_ours_ends_nothing(worker: User) -> None:
     User.objects.filter(pk=worker.pk).update(email="new@example.org")
     assert reader_of(token) is None
     assert wants_weekly_mail(worker)
+
+
+def test_the_link_stands_in_no_log_and_tells_no_address(worker: User) -> None:
+    token = unsubscribe_token(worker)
+    record = LogRecord("r", 30, "", 1, "Not Found: %s", (f"/mail/stop/{token}/",), None)
+    assert HideSecrets().filter(record)
+    assert record.getMessage() == "Not Found: /mail/stop/…/"
+    assert "example" not in readable(token)
+
+
+def readable(token: str) -> str:
+    """What can be read in the token without the key."""
+    body = token.split(":")[0].lstrip(".")
+    return urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode("latin-1")
 
 
 def test_it_is_chosen_under_the_account(worker: User, mails: Settings, client: Client) -> None:
