@@ -166,7 +166,7 @@ PARTS = (
     ),
     Part("batches", "By batch", "Of the items of each batch", _batches, _of_batches),
     Part("categories", "By category", "Of the prompt’s category", _categories, _of_categories),
-    Part("sources", "By source pair", "Which two models meet", _sources, _of_sources),
+    Part("sources", "By source pair", "Which two sources meet", _sources, _of_sources),
     Part(
         "guidelines",
         "By guideline",

@@ -95,8 +95,9 @@ class BiasPage:
 def bias_page(project: Project) -> BiasPage:
     table, until = kept_answers(project).table, deadline()
     names = _names(table)
-    counts = _by_place(table)
-    straight = straight_lining_of(table)
+    clicked = table.where(~np.isin(table.annotator, _elsewhere(names)))
+    counts = _by_place(clicked)
+    straight = straight_lining_of(clicked)
     style, speed, reading = None, None, ""
     try:
         style = style_of(project, table, comparisons(project, table), until)
@@ -118,6 +119,16 @@ def bias_page(project: Project) -> BiasPage:
         ),
         reading=reading,
     )
+
+
+def _elsewhere(names: Mapping[int, str]) -> list[int]:
+    """Whose answers were read in from a file that does not say in which order they saw the
+    responses: places on a screen mean nothing of them. Our own raw export says it."""
+    return [
+        pk
+        for pk, name in names.items()
+        if name.startswith("imported_") and not name.startswith("imported_raw")
+    ]
 
 
 def _names(table: AnswerTable) -> dict[int, str]:

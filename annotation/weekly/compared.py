@@ -3,7 +3,7 @@
 Feedback must not answer a question that is still asked. So an answer is compared only once
 
 * its item is complete: every slot holds an answer, and the queue gives it to nobody;
-* the person cannot change it any more;
+* the person cannot change it any more, nor is to answer it once again (a retest);
 * the item is no hidden gold. Training gold counts once its answer was shown to the person.
 
 The week it belongs to is the one in which the last of these came about, or the verdict on it: then
@@ -115,9 +115,10 @@ def _candidates(
     project: Project, annotator: User, week: Week, chosen: Sequence[int] | None
 ) -> QuerySet[Assignment]:
     """The person's answered turns that may belong to the week."""
-    turns = Assignment.objects.filter(
-        annotator=annotator, item__project=project, status=Assignment.Status.ANSWERED
-    ).select_related("item__prompt")
+    answered = Assignment.objects.filter(status=Assignment.Status.ANSWERED)
+    turns = answered.filter(annotator=annotator, item__project=project)
+    again = answered.filter(item=OuterRef("retest__item"))
+    turns = turns.filter(Q(retest=None) | Exists(again)).select_related("item__prompt")
     if chosen is not None:
         return turns.filter(item__in=chosen).exclude(item__status__in=ASKED)
     spoke = Annotation.objects.filter(

@@ -36,6 +36,16 @@ def test_places_are_counted_whatever_the_canonical_order(project: Project) -> No
     assert page.sentence == "Nothing shows that the place on the screen decides."
 
 
+def test_answers_of_who_saw_no_screen_of_ours_have_no_place(project: Project) -> None:
+    prefer(project, make_member(project, username="ann"), 0, times=2)
+    item = make_item(project)
+    answer = {"strength": 2, "both_bad": False}
+    services.record_imported_answer(item, answer, annotator_name="hh")
+    page = bias_page(project)
+    assert (page.position.k, page.position.n) == (2, 2)
+    assert [each.name for each in page.people] == ["ann"]
+
+
 def test_who_always_takes_the_first_is_named(project: Project) -> None:
     ann, ben = make_member(project, username="ann"), make_member(project, username="ben")
     prefer(project, ann, 0, times=12)

@@ -17,6 +17,7 @@ from annotation.models import (
     Item,
     Membership,
     Project,
+    Retest,
     Reveal,
     Verdict,
     WeekNote,
@@ -163,6 +164,18 @@ def test_an_item_that_is_still_asked_tells_nothing(
     make_annotation(item)
     say_on(wednesday())
     assert of_researchers(page_of(project, annotator)) == (0.0, 1)
+
+
+def test_what_the_person_is_to_answer_again_tells_nothing(
+    project: Project, annotator: User, researcher: User
+) -> None:
+    """A retest measures how consistent somebody is; who was told says what they were told."""
+    item = both_answered(project, annotator, researcher)
+    say_on(wednesday())
+    assert of_researchers(page_of(project, annotator)) == (0.0, 1)
+    turn = item.assignments.get(annotator=annotator)
+    Retest.objects.create(project=project, annotator=annotator, first=turn, due=9)
+    assert of_researchers(page_of(project, annotator))[1] == 0
 
 
 def test_an_answer_that_can_be_changed_is_compared_a_week_later(
