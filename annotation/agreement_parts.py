@@ -15,8 +15,8 @@ from django.db.models.functions import Coalesce
 
 from annotation.answer_table import AnswerTable
 from annotation.arrays import Ints, int_columns
-from annotation.distinct import distinct
-from annotation.models import Item, ItemResponse, Project, text_hash
+from annotation.distinct import distinct, looked_up
+from annotation.models import Item, ItemResponse, Project, Response, text_hash
 from annotation.queries_browse_filters import BrowseFilters
 from annotation.queries_coverage import NO_CATEGORY
 
@@ -78,10 +78,12 @@ def _under_guidelines(project: Project, guidelines: Mapping[int, str]) -> Found:
 
 
 def _batches(project: Project, table: AnswerTable, rows: Ints, items: Items) -> Keys:
+    names = dict(project.batches.values_list("pk", "name")) | {0: NO_BATCH}
+    if len(names) == 1:
+        return np.zeros(len(rows), dtype=np.int64), names
     batch = Coalesce("named_batch", Value(0))
     columns = int_columns(_items(project, items), item=F("pk"), key=batch)
-    names = dict(project.batches.values_list("pk", "name")) | {0: NO_BATCH}
-    return _looked_up(table.item[rows], columns["item"], columns["key"]), names
+    return looked_up(table.item[rows], columns["item"], columns["key"]), names
 
 
 def _of_batches(project: Project, batches: Mapping[int, str]) -> Found:
@@ -102,7 +104,7 @@ def _categories(project: Project, table: AnswerTable, rows: Ints, items: Items) 
     columns = int_columns(_items(project, items), item=F("pk"), place=place)
     number = np.array(keys or [0], dtype=np.int64)[columns["place"]]
     names = {key: name or NO_CATEGORY for key, name in zip(keys, found, strict=True)}
-    return _looked_up(table.item[rows], columns["item"], number), names
+    return looked_up(table.item[rows], columns["item"], number), names
 
 
 def _of_categories(project: Project, categories: Mapping[int, str]) -> Found:
@@ -119,11 +121,20 @@ def _sources(project: Project, table: AnswerTable, rows: Ints, items: Items) -> 
     places = ItemResponse.objects.filter(item__project=project)
     if items is not None:
         places = places.filter(item__in=items)
-    columns = int_columns(places, item=F("item"), source=F("response__source"))
-    order = np.lexsort((columns["source"], columns["item"]))
-    found, first, count = np.unique(columns["item"][order], return_index=True, return_counts=True)
-    sources = columns["source"][order]
-    keys = _looked_up(table.item[rows], found, sources[first] * PAIR + sources[first + count - 1])
+        columns = int_columns(places, item=F("item"), source=F("response__source"))
+        source = columns["source"]
+    else:  # joined here: the database would carry the texts along
+        columns = int_columns(places, item=F("item"), response=F("response"))
+        written = Response.objects.filter(source__project=project)
+        known = int_columns(written, response=F("pk"), source=F("source"))
+        source = looked_up(columns["response"], known["response"], known["source"])
+    different, rank = distinct(source)
+    found, place = distinct(columns["item"])
+    lowest = np.full(len(found), len(different))
+    highest = np.zeros(len(found), dtype=np.int64)
+    np.minimum.at(lowest, place, rank)
+    np.maximum.at(highest, place, rank)
+    keys = looked_up(table.item[rows], found, different[lowest] * PAIR + different[highest])
     labels = dict(project.sources.values_list("pk", "label"))
     names = {
         key: f"{labels.get(key // PAIR, '–')} · {labels.get(key % PAIR, '–')}"
@@ -145,14 +156,6 @@ def _of_sources(project: Project, pairs: Mapping[int, str]) -> Found:
 def _items(project: Project, items: Items) -> QuerySet[Item]:
     found = Item.objects.filter(project=project)
     return found if items is None else found.filter(pk__in=items)
-
-
-def _looked_up(wanted: Ints, keys: Ints, values: Ints) -> Ints:
-    """The value of each wanted key; every one of them is there."""
-    if not len(wanted):
-        return wanted
-    order = np.argsort(keys)
-    return np.asarray(values[order][np.searchsorted(keys[order], wanted)])
 
 
 PARTS = (

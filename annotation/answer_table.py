@@ -125,11 +125,16 @@ def answer_table(
         **(_turns() if with_turns else {}),
         item=F("assignment__item"),
         content=_content(),
-        assignment=F("assignment"),
+        **({} if with_turns else {"assignment": F("assignment")}),
         # later revisions have higher keys; one that withdraws has it with a minus
         annotation=Case(When(kind=Annotation.Kind.ANSWER, then=F("pk")), default=-F("pk")),
     )
-    counts = _is_newest(columns.pop("assignment"), abs(columns["annotation"]))
+    if with_turns:  # a person has one turn at an item
+        people, person = distinct(columns["annotator"])
+        turn = columns["item"] * len(people) + person
+    else:
+        turn = columns.pop("assignment")
+    counts = _is_newest(turn, abs(columns["annotation"]))
     counts &= columns["annotation"] > 0
     if not counts.all():
         columns = {name: column[counts] for name, column in columns.items()}
@@ -141,15 +146,15 @@ def answer_table(
     return AnswerTable(**columns, said=said, given=_given(project, examples.tolist()))
 
 
-def _is_newest(assignment: Ints, annotation: Ints) -> NDArray[np.bool_]:
-    """Which rows are the last of their assignment. Asked of the database, for every row whether
+def _is_newest(turn: Ints, annotation: Ints) -> NDArray[np.bool_]:
+    """Which rows are the last of their turn. Asked of the database, for every row whether
     there is a later one, this takes half as long as all the rest."""
-    ordered = np.sort(assignment)
+    ordered = np.sort(turn)
     revised = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    newest = np.ones(len(assignment), dtype=np.bool_)
-    rows = np.flatnonzero(np.isin(assignment, revised)) if len(revised) else revised
-    order = rows[np.lexsort((annotation[rows], assignment[rows]))]
-    newest[order[:-1]] = assignment[order][1:] != assignment[order][:-1]
+    newest = np.ones(len(turn), dtype=np.bool_)
+    rows = np.flatnonzero(np.isin(turn, revised)) if len(revised) else revised
+    order = rows[np.lexsort((annotation[rows], turn[rows]))]
+    newest[order[:-1]] = turn[order][1:] != turn[order][:-1]
     return newest
 
 

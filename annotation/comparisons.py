@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from annotation.answer_table import AnswerTable
 from annotation.arrays import Ints, int_columns
-from annotation.distinct import distinct
+from annotation.distinct import distinct, looked_up
 from annotation.models import ItemResponse, Project, Response
 from annotation.task_types import TASK_TYPES
 
@@ -63,13 +63,16 @@ def comparisons(project: Project, table: AnswerTable) -> Comparisons:
     places = np.array([(a, b) for a, b, _ in flat], dtype=np.int64).reshape(len(flat), 2)
     p = np.array([p for _, _, p in flat], dtype=np.float64)
     row, at = table.spread([len(each) for each in pairs])
-    keys, pair = distinct(pair_key(table.item[row], *places[at].T))
-    item, place = np.divmod(keys, MAX_RESPONSES**2)
+    # numbers that lie close together are told apart quickly
+    combinations, combination = np.unique(places, axis=0, return_inverse=True)
+    items, of_row = distinct(table.item[row])
+    size = max(len(combinations), 1)
+    codes, pair = distinct(of_row * size + combination.reshape(-1)[at])
+    item, (a, b) = items[codes // size], combinations.reshape(-1, 2)[codes % size].T
     found = _responses(project)
-    first = found.at(item, place // MAX_RESPONSES)
-    second = found.at(item, place % MAX_RESPONSES)
+    first, second = found.at(item, a), found.at(item, b)
     return Comparisons(
-        key=keys,
+        key=pair_key(item, a, b),
         item=item,
         first=found.response[first],
         second=found.response[second],
@@ -111,7 +114,7 @@ def _responses(project: Project) -> _Responses:
         Response.objects.filter(source__project=project), response=F("pk"), source=F("source")
     )
     key = columns["item"] * MAX_RESPONSES + columns["position"]
-    order, known = np.argsort(key), np.argsort(written["response"])
+    order = np.argsort(key)
     response = columns["response"][order]
-    at = known[np.searchsorted(written["response"], response, sorter=known)]
-    return _Responses(key[order], response, written["source"][at])
+    source = looked_up(response, written["response"], written["source"])
+    return _Responses(key[order], response, source)

@@ -25,3 +25,16 @@ def distinct(values: Ints) -> tuple[Ints, Ints]:
         return np.flatnonzero(occurs) + low, rank[shifted]
     found = np.unique(values)
     return found, np.searchsorted(found, values)
+
+
+def looked_up(wanted: Ints, keys: Ints, values: Ints) -> Ints:
+    """The value of each wanted key (N,); every one of them is among the keys."""
+    if not len(wanted):
+        return np.zeros(0, dtype=np.int64)
+    low, high = int(keys.min()), int(keys.max())
+    if high - low < SPREAD * len(keys):
+        table = np.zeros(high - low + 1, dtype=np.int64)
+        table[keys - low] = values
+        return np.asarray(table[wanted - low])
+    order = np.argsort(keys)
+    return np.asarray(values[order][np.searchsorted(keys[order], wanted)])

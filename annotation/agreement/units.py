@@ -6,7 +6,7 @@ Each person says one thing of a unit.
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -55,27 +55,36 @@ def count_table(judgements: Judgements) -> CountTable:
 def count_tables(judgements: Judgements, keys: Ints) -> dict[int, CountTable]:
     """The table of the judgements of each key (J,), by the key."""
     names, key = distinct(keys)
-    if len(names) == 1:
-        return {int(names[0]): count_table(judgements)}
-    units = int(judgements.place.max(initial=-1)) + 1
-    parts, place = distinct(key * units + judgements.place)  # a unit may have parts in several
-    size = len(judgements.scale)
-    cells = np.bincount(place * size + judgements.value, minlength=len(parts) * size)
-    cells = cells.reshape(len(parts), size)
-    ends = np.searchsorted(parts, np.arange(len(names) + 1) * units)
-    found = {}
-    for n, name in enumerate(names.tolist()):
-        rows, items = _together(cells[ends[n] : ends[n + 1]])
-        found[name] = CountTable(judgements.scale, rows, items)
-    return found
+    if len(names) < 2:
+        return {name: count_table(judgements) for name in names.tolist()}
+    of_unit = np.zeros(int(judgements.place.max()) + 1, dtype=np.int64)
+    of_unit[judgements.place] = key
+    if (of_unit[judgements.place] == key).all():
+        cells = judgements.cells()
+    else:  # a unit has a part in several
+        parts, place = distinct(key * len(of_unit) + judgements.place)
+        size, of_unit = len(judgements.scale), parts // len(of_unit)
+        counted = np.bincount(place * size + judgements.value, minlength=len(parts) * size)
+        cells = counted.reshape(len(parts), size)
+    rows, items = _together(np.concatenate([of_unit[:, None], cells], axis=1))
+    ends = np.searchsorted(rows[:, 0], np.arange(len(names) + 1))
+    return {
+        name: CountTable(
+            judgements.scale, rows[ends[n] : ends[n + 1], 1:], items[ends[n] : ends[n + 1]]
+        )
+        for n, name in enumerate(names.tolist())
+    }
 
 
 def _together(cells: Ints) -> tuple[Floats, Floats]:
-    base = int(cells.max(initial=0)) + 1
-    size = cells.shape[1]
-    if base**size < 2**62:  # a row is a number with these digits: quick to compare
-        digits = base ** np.arange(size - 1, -1, -1, dtype=np.int64)
-        _, first, items = np.unique(cells @ digits, return_index=True, return_counts=True)
+    """The different rows, in their order, and how often each is there."""
+    # a row is a number with these digits: quick to compare
+    bases = [int(each) + 1 for each in cells.max(axis=0, initial=0)]
+    digits = [prod(bases[n + 1 :]) for n in range(len(bases))]
+    if prod(bases) < 2**62:
+        _, first, items = np.unique(
+            cells @ np.array(digits, dtype=np.int64), return_index=True, return_counts=True
+        )
         return cells[first].astype(np.float64), items.astype(np.float64)
     rows, items = np.unique(cells, axis=0, return_counts=True)
     return rows.astype(np.float64), items.astype(np.float64)
