@@ -38,7 +38,8 @@ def test_a_researcher_reads_how_far_people_agree(
     expect(page.get_by_role("region", name="People").first).to_contain_text("rolf researcher")
     assert_no_axe_violations(page)
     assert_no_sideways_scroll(page)
-    page.get_by_role("link", name="How clearly").click()
+    everything = page.get_by_role("region", name="By what is compared").first
+    everything.get_by_role("link", name="How clearly").click()
     expect(page.get_by_role("rowheader", name="Krippendorff’s α")).to_be_visible()
     with page.expect_download() as got:
         page.get_by_role("link", name="People as CSV").click()
